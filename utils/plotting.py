@@ -1,0 +1,163 @@
+"""One look for all figures, and figures that can be read without seeing them.
+
+The colours mean the same in every figure and slide: input blue, state green, output and
+predictions orange, candidate purple, baselines and the rest grey.
+"""
+
+import base64
+import html
+import io
+import json
+import pathlib
+
+import matplotlib.pyplot as plt
+from IPython import get_ipython
+from IPython.display import display
+from PIL import Image
+
+BLUE, GREEN, ORANGE, PURPLE = "#0433C9", "#127456", "#A2310A", "#8E2083"
+INK, GREY, PALE = "#17202B", "#4A5563", "#C9D1DA"
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def use_style():
+    """Set matplotlib's defaults: this palette, a light grid, no box."""
+    plt.rcParams.update(
+        {
+            "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, PURPLE, GREY]),
+            "axes.edgecolor": GREY,
+            "axes.labelcolor": INK,
+            "axes.titlelocation": "left",
+            "axes.titlesize": 11.5,
+            "axes.titleweight": "bold",
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "grid.color": PALE,
+            "grid.linewidth": 0.6,
+            "grid.alpha": 0.7,
+            "xtick.color": GREY,
+            "ytick.color": GREY,
+            "text.color": INK,
+            "font.size": 10.5,
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+            "figure.figsize": (8, 3.2),
+            "figure.dpi": 100,
+            "figure.constrained_layout.use": True,
+        }
+    )
+
+
+def show(fig, alt, updates=None):
+    """Display a figure with a text alternative, and close it.
+
+    `alt` says what the picture shows to someone who cannot see it. Returns nothing, or,
+    with `updates="new"`, a handle: `show(other, alt, updates=handle)` then replaces the
+    picture in place. In a plain Python script it prints the alternative.
+    """
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=fig.dpi * 1.5)
+    plt.close(fig)
+    return _show_image(Image.open(buffer), alt, updates, width=fig.get_figwidth() * 100)
+
+
+def show_slide(topic, number):
+    """Display slide `number` of the deck in `topic`'s concepts folder, with its alt."""
+    folder = ROOT / topic / "concepts"
+    slides = json.loads((folder / "alt.json").read_text(encoding="utf-8"))
+    if not 1 <= number <= len(slides):
+        raise ValueError(f"number must be from 1 to {len(slides)}, not {number}")
+    slide = Image.open(folder / f"{number}.PNG").resize((1280, 720), Image.LANCZOS)
+    text = slides[number - 1]
+    _show_image(slide, f"Slide {number}: {text['title']}. {text['alt']}", width=860)
+
+
+def _show_image(image, alt, updates=None, width=800):
+    if not alt.strip():
+        raise ValueError("alt must say what the figure shows")
+    if get_ipython() is None:
+        print(f"[figure: {alt}]")
+        return None
+    # 64 colours are enough for lines and text, and a third of the size.
+    small = image.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    small.save(buffer, format="png", optimize=True)
+    source = base64.b64encode(buffer.getvalue()).decode()
+    picture = (
+        f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{source}" '
+        f'style="max-width: 100%; width: {width:.0f}px; background: white">'
+    )
+    bundle = {"text/html": picture, "text/plain": alt}
+    if updates is None:
+        display(bundle, raw=True)
+        return None
+    if updates == "new":
+        return display(bundle, raw=True, display_id=True)
+    updates.update(bundle, raw=True)
+    return updates
+
+
+def explore(draw, **sliders):
+    """Show the figure of `draw` and draw it again whenever a slider moves.
+
+    `draw` takes the sliders' values by name and returns (figure, alt). The first figure
+    stays in the saved notebook, where sliders are dead.
+    """
+    import ipywidgets as widgets
+
+    def values():
+        return {name: slider.value for name, slider in sliders.items()}
+
+    handle = show(*draw(**values()), updates="new")
+    if handle is None:  # a plain script: nobody can move a slider
+        return
+    for slider in sliders.values():
+        slider.continuous_update = False  # draw once it is let go
+        slider.style.description_width = "initial"
+        slider.observe(
+            lambda change: show(*draw(**values()), updates=handle), names="value"
+        )
+    box = widgets.HBox(list(sliders.values()))
+    names = ", ".join(slider.description for slider in sliders.values())
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    text = f"Sliders ({names}): run this notebook to move them."
+    bundle = {"application/vnd.jupyter.widget-view+json": view, "text/plain": text}
+    display(bundle, raw=True)
+
+
+def plot_training(history, ax, unit="loss"):
+    """Training and validation loss over epochs, the kept epoch marked."""
+    epochs = range(1, len(history.train) + 1)
+    ax.plot(epochs, history.train, color=BLUE, label="training")
+    ax.plot(epochs, history.validation, color=ORANGE, label="validation")
+    if history.best_epoch:
+        lowest = history.validation[history.best_epoch - 1]
+        ax.plot(history.best_epoch, lowest, "o", color=ORANGE, label="kept")
+    ax.set(xlabel="epoch", ylabel=unit)
+    ax.legend()
+
+
+def plot_forecast(time, actual, forecasts, ax, unit=""):
+    """Actual values as a grey band of a line, each forecast in its own colour.
+
+    `forecasts` maps a name to values on the same `time`.
+    """
+    ax.plot(time, actual, color=PALE, linewidth=5, label="actual")
+    colours = [ORANGE, BLUE, PURPLE, GREEN]
+    for (name, values), colour in zip(forecasts.items(), colours, strict=False):
+        ax.plot(time, values, color=colour, linewidth=1.4, label=name)
+    ax.set(ylabel=unit)
+    ax.legend(ncols=len(forecasts) + 1)
+
+
+def plot_heatmap(values, ax, limit=None):
+    """An array (rows, columns) in colour: blue below zero, white, orange above."""
+    limit = limit or abs(values).max() or 1
+    colours = plt.matplotlib.colors.LinearSegmentedColormap.from_list(
+        "course", [BLUE, "white", ORANGE]
+    )
+    picture = ax.imshow(values, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
+    ax.grid(False)
+    ax.figure.colorbar(picture, ax=ax, pad=0.01)
