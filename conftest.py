@@ -1,0 +1,77 @@
+"""Make `pytest --nbval` strict: pictures are compared, and a cell never run fails.
+
+nbval itself re-runs each cell and compares its text. It skips pictures, and it passes
+cells whose outputs were never stored.
+"""
+
+import base64
+import io
+import os
+import pathlib
+import re
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+ROOT = pathlib.Path(__file__).resolve().parent
+# Share of the ink that moved. matplotlib 3.10 against 3.11: 0.02 to 0.08; half a curve
+# missing: 0.21 to 0.25.
+TOLERANCE = 0.10
+
+
+def pytest_configure(config):
+    os.environ["TQDM_DISABLE"] = "1"  # progress bars would differ on every run
+    options = config.option
+    if getattr(options, "nbval", False) or getattr(options, "nbval_lax", False):
+        options.nbval_current_env = not options.nbval_kernel_name
+        options.nbval_cell_timeout = min(options.nbval_cell_timeout, 300)
+        if not options.nbval_sanitize_with:
+            options.nbval_sanitize_with = str(ROOT / "tests" / "nbval_sanitize.cfg")
+
+
+def pictures(outputs):
+    """The PNG pictures of a cell's outputs, as image or inside HTML, in order."""
+    for output in outputs:
+        data = output.get("data", {})
+        markup = "".join(data.get("text/html", ""))
+        encoded = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", markup)
+        if "image/png" in data:
+            encoded.append("".join(data["image/png"]))
+        for text in encoded:
+            yield Image.open(io.BytesIO(base64.b64decode(text)))
+
+
+def ink(image, cells=96):
+    """How dark the picture is on a blurred grid: close to what an eye compares."""
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(image.convert("RGBA"))
+    small = white.convert("L").resize((cells, cells), Image.Resampling.BOX)
+    blurred = small.filter(ImageFilter.GaussianBlur(1.5))
+    return 1 - np.asarray(blurred, float) / 255
+
+
+def difference(stored, new):
+    """0 for equal pictures, 1 for pictures that share no ink."""
+    a, b = ink(stored), ink(new)
+    return np.abs(a - b).sum() / max((a + b).sum(), 1e-9)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    result = yield
+    if type(item).__name__ == "IPyNbCell" and item.options["check"]:
+        cell = item.cell
+        if cell.source.strip() and cell.execution_count is None:
+            item.raise_cell_error("The stored cell was never run")
+        stored, new = list(pictures(cell.outputs)), list(pictures(item.test_outputs))
+        if len(stored) != len(new):
+            item.raise_cell_error(f"{len(stored)} stored pictures, {len(new)} new ones")
+        for number, (a, b) in enumerate(zip(stored, new, strict=True), 1):
+            moved = difference(a, b)
+            if moved > TOLERANCE:
+                item.raise_cell_error(
+                    f"Picture {number} differs: {moved:.2f} of the ink moved, more "
+                    f"than {TOLERANCE}"
+                )
+    return result
