@@ -22,6 +22,7 @@ def test_weather_is_hourly_and_metric():
     assert (table.index.to_series().diff().dropna() == pd.Timedelta("1h")).all()
     assert table.notna().any(axis=1).sum() == 8706
     assert table["temperature"].between(-15, 40).sum() == table["temperature"].count()
+    assert table["temperature"].diff().abs().max() < 12  # no report far from all others
     assert table["wind_speed"].max() < 30
     assert table["pressure"].dropna().between(970, 1050).all()
     assert (table["dew_point"] <= table["temperature"] + 0.01).sum() > 8600

