@@ -11,6 +11,7 @@ import json
 import pathlib
 
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython import get_ipython
 from IPython.display import display
 from PIL import Image
@@ -150,6 +151,24 @@ def plot_forecast(time, actual, forecasts, ax, unit=""):
         ax.plot(time, values, color=colour, linewidth=1.4, label=name)
     ax.set(ylabel=unit)
     ax.legend(ncols=len(forecasts) + 1)
+
+
+def plot_band(x, runs, ax, label, colour):
+    """Median and range of several runs (seeds, steps), the label at the right end."""
+    runs = np.asarray(runs)
+    middle = np.median(runs, axis=0)
+    ax.fill_between(
+        x, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.2, linewidth=0
+    )
+    ax.plot(x, middle, color=colour)
+    ax.annotate(
+        label,
+        (x[-1], middle[-1]),
+        xytext=(5, 0),
+        textcoords="offset points",
+        color=colour,
+        va="center",
+    )
 
 
 def plot_heatmap(values, ax, limit=None):
