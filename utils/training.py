@@ -55,9 +55,9 @@ def fit(
     order = torch.Generator().manual_seed(seed)
     history, lowest = History(), math.inf
     best = copy.deepcopy(model.state_dict())
-    bar = tqdm(range(1, epochs + 1), desc="training", unit="epoch", leave=False)
+    bar = tqdm(total=epochs, desc="training", unit="epoch", leave=False)
     try:
-        for epoch in bar:
+        for epoch in range(1, epochs + 1):
             model.train()
             total = 0.0
             for rows in torch.randperm(len(train[0]), generator=order).split(
@@ -89,9 +89,8 @@ def fit(
             elif patience and epoch - history.best_epoch >= patience:
                 history.stopped = f"after {patience} epochs without a better one"
                 break
-            bar.set_postfix(
-                validation=f"{now:.4g}", best=f"{lowest:.4g}", refresh=False
-            )
+            bar.set_postfix(validation=f"{now:.4g}", refresh=False)
+            bar.update()
     except KeyboardInterrupt:
         history.stopped = "by you"
         print(
