@@ -81,8 +81,8 @@ def _show_image(image, alt, updates=None, width=800):
     if get_ipython() is None:
         print(f"[figure: {alt}]")
         return None
-    # 64 colours are enough for lines and text, and a third of the size.
-    small = image.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    # 256 colours are enough for lines and text, and less than half the size.
+    small = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     small.save(buffer, format="png", optimize=True)
     source = base64.b64encode(buffer.getvalue()).decode()
