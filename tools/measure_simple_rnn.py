@@ -26,8 +26,7 @@ import time
 import types
 
 os.environ["TQDM_DISABLE"] = "1"
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
@@ -38,6 +37,7 @@ from utils.data import Standardiser, chronological_split, load_sunspots, windows
 from utils.forecasting import rmse
 from utils.training import predict
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "02_LSTM_RNN" / "raw_scripts" / "simple_rnn.py"
 RESULT = ROOT / "02_LSTM_RNN" / "results" / "simple_rnn.json"
 SEEDS = range(5)

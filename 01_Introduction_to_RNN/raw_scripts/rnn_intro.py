@@ -1087,7 +1087,7 @@ for word in ("technic", "technician"):
 
 # %% [markdown]
 # Both words begin with the same five sounds, and yet the stress differs, because of
-# what comes after. Lesson 02.5 reads in both directions for that reason.
+# what comes after. For such tasks a network should read in both directions.
 #
 # ## Summary
 #
@@ -1101,4 +1101,5 @@ for word in ("technic", "technician"):
 # - LSTM and GRU give the gradient a path whose factor is a gate. They learn long
 #   memories sooner if that gate starts open.
 #
-# **Next:** in lesson 02.1 you write the training loop and forecast a year of sunspots.
+# **Next:** in [lesson 02.1](../02_LSTM_RNN/1_Simple_RNN.ipynb) you write the training
+# loop and forecast a year of sunspots.

@@ -54,7 +54,7 @@ from utils import set_up
 from utils.data import Standardiser, chronological_split, load_sunspots, windows
 from utils.forecasting import autoregression, persistence, rmse
 from utils.plotting import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE
-from utils.plotting import explore, plot_forecast, plot_training, show
+from utils.plotting import explore, plot_forecast, plot_training, show, show_slide
 from utils.training import fit, predict
 
 set_up(seed=0)
@@ -66,10 +66,13 @@ set_up(seed=0)
 # for 200 steps has to survive 200 rewritings. The **LSTM** (long short-term memory,
 # Hochreiter and Schmidhuber 1997) has a second state beside $h_t$, the **cell state**
 # $c_t$, that is not rewritten. It is only multiplied and added to.
-#
-# <!-- SLIDE: LSTM step by step: forget gate, input gate and candidate, cell state,
-# output gate (four slides), then the whole cell with its equations -->
-#
+# Five slides build it up, gate by gate.
+
+# %%
+for number in range(3, 8):
+    show_slide("02_LSTM_RNN", number)
+
+# %% [markdown]
 # Four small layers look at the input $x_t$ and at the old state $h_{t-1}$:
 #
 # $$i_t = \sigma(W_{xi} x_t + W_{hi} h_{t-1} + b_i) \qquad
@@ -146,10 +149,9 @@ explore(memory_figure, bias=slider)
 # ## 2 · Where PyTorch keeps the weights
 #
 # `nn.LSTM` has all these matrices, but not under these names.
-#
-# <!-- SLIDE: PyTorch stacks the four layers in one matrix: i, f, g, o -->
 
 # %%
+show_slide("02_LSTM_RNN", 8)
 lstm = nn.LSTM(input_size=3, hidden_size=5)
 for name, weight in lstm.named_parameters():
     print(f"{name:13} {tuple(weight.shape)}")
@@ -569,7 +571,11 @@ for name, part in (("train", train), ("validation", validation), ("test", test))
 
 # %% [markdown]
 # There are two ways to forecast a sequence.
-#
+
+# %%
+show_slide("02_LSTM_RNN", 10)
+
+# %% [markdown]
 # **Direct.** The network reads the past once, and the last layer gives all 24 months
 # as one vector. Two tricks from lesson 02.1: a step of the LSTM takes twelve months,
 # so twelve years are only twelve steps; and the network forecasts the *change* from
@@ -824,9 +830,7 @@ show(
 # %%
 model = one_step[0][0]
 inputs, target = pairs(264, 1, validation)
-misses = (target - predict(model, inputs)[:, -1:])[
-    :, 0
-]  # one for each validation month
+misses = target[:, 0] - predict(model, inputs)[:, -1]  # one a validation month
 draws = torch.Generator().manual_seed(0)
 
 

@@ -93,13 +93,15 @@ show(
 )
 
 # %% [markdown]
-# The dots are all that a forecaster will see.
+# The dots are all that a forecaster will see. Cover the grey line with your hand: your
+# eye still finds the wave. That is what we want from the network.
 #
 # ## 2 · Windows: one series, many examples
 #
 # A network learns from examples: *this was known, that came next*. One series gives
 # many of them. Slide a window along it, and at each position note what is inside and
-# what follows.
+# what follows. A window is the input $x_1, \dots, x_T$ of lesson 01, and what follows
+# is the target.
 
 # %%
 show_slide("02_LSTM_RNN", 1)
@@ -220,17 +222,22 @@ assert model(inputs).shape == targets.shape
 # Forecasts and targets have the same shape. Check that always: PyTorch would compare
 # (B, 1) with (B,) without complaint, and quietly compute nonsense.
 #
-# The weights are random, and so are the forecasts.
+# There are only a few hundred weights, because all steps share one cell. They are still
+# random, and so are the forecasts.
 #
 # ## 5 · The training loop
 #
 # Training repeats one small step. Take a few examples, a **batch**. Let the network
-# forecast them. Measure how wrong it is with one number, the **loss**; ours is the mean
-# squared error. Compute the **gradient**, the slope of the loss for every weight. Then
-# move every weight a little downhill.
+# forecast them. Measure how wrong it is with one number, the **loss** $L$; ours is the
+# mean squared error. Compute the **gradient**, the slope of the loss for every weight.
+# Then move every weight $w$ a little downhill:
 #
-# The **optimizer** does the moving. We use Adam (Kingma and Ba 2015), which adapts the
-# size of the step to each weight. `lr`, the **learning rate**, sets that size.
+# $$w \leftarrow w - \text{lr} \cdot \frac{\partial L}{\partial w}$$
+#
+# The number lr is the **learning rate**. Too large, and the weights jump over the
+# valley; too small, and they never arrive. What moves the weights is called the
+# **optimizer**. We use Adam (Kingma and Ba 2015). It divides each slope by its usual
+# size, so that every weight moves by about lr in every step.
 
 # %%
 squared_error = nn.functional.mse_loss
@@ -268,7 +275,7 @@ for _ in range(30):
 # Line by line:
 #
 # - `randperm(…).split(64)` shuffles the row numbers and deals them out, 64 at a time.
-#   Shuffling *examples* is fine: each still holds its months in order.
+#   Shuffling *examples* is fine: inside each, the steps stay in order.
 # - `zero_grad()` clears the old gradient. Without it, PyTorch adds the new one on top.
 # - `backward()` computes the gradient.
 # - `clip_grad_norm_` shortens it if its length is above 1. This is the cure for
@@ -400,17 +407,20 @@ print("RMSE            1 month  12 months  mean of 1 to 12")
 for name, errors in bars.items():
     print(f"{name:15} {errors[0]:7.1f} {errors[-1]:10.1f} {errors.mean():16.1f}")
 bar = bars["AR(132)"].mean()
-assert bar == min(errors.mean() for errors in bars.values())
+means = [errors.mean() for errors in bars.values()]
+assert bar == min(means) and bars["seasonal naive"].mean() == max(means)
 assert min(bars, key=lambda name: bars[name][0]) == "AR(24)"
 
 # %% [markdown]
-# Eleven years are only roughly eleven, so the seasonal forecast is the worst. One month
-# ahead, 24 months of history are all that the linear model needs. Over the whole year,
-# AR(132) is best: it sees a complete cycle. **The bar is AR(132).**
+# The seasonal forecast is the worst, since no cycle is as long and as high as the one
+# before. One month ahead, 24 months of history are all that the linear model needs.
+# Over the whole year AR(132) is best, with a complete cycle in view. **The bar is
+# AR(132)**, and the number to beat is the mean of its RMSE over 1 to 12 months.
 #
-# ## 8 · A network that learns nothing
+# ## 8 · A network that learns almost nothing
 #
 # Let us be careless and give the network the numbers as they are, from 0 to about 250.
+# It reads 144 steps of one month each.
 #
 # **Predict before you run.** 60 epochs, the loop that solved the sine. Will it beat
 # persistence?
@@ -487,8 +497,15 @@ assert live["standardised"] < 0.9 * bars["persistence"].mean()
 
 # %% [markdown]
 # One line of preparation, and the network is level with AR(132). No other change in
-# this lesson does as much. Standardised targets help as well: the head no longer has to
-# climb from 0 to 50 in steps of 0.003 before its forecasts make sense.
+# this lesson does as much. Standardised targets help as well: no weight of the head has
+# to climb far, in steps of about 0.003, before the forecasts make sense.
+#
+# When a network of yours learns nothing, look in this order:
+#
+# 1. What goes in? Print mean, standard deviation and largest value of the inputs.
+# 2. What comes out? One constant means that the input does not get through.
+# 3. What is between? Count the saturated units.
+# 4. Can it learn one batch by heart? If not even that, the loop has a mistake.
 #
 # ### Second mend: predict the change
 #
@@ -537,10 +554,10 @@ print("below AR(132) by more than 4 %:", live["twelve"] < 0.96 * bar)
 assert live["twelve"] < 0.96 * bar
 
 # %% [markdown]
-# Faster, and better. But this was one random start. Was it luck? The script
-# `tools/measure_simple_rnn.py` trains each of the four networks from five random
-# starts. That takes minutes, so its results are stored with the course. Your own runs
-# should fit in.
+# Faster, and better. (Try 6 or 24 a step, too.) But this was one random start. Was it
+# luck? The script `tools/measure_simple_rnn.py` trains each of the four networks from
+# five random starts. That takes minutes, so its results are stored with the course.
+# Your own runs should fit in.
 
 # %%
 import json
@@ -567,22 +584,22 @@ ax.set(title="Standardised, a tie; with all three mends, every run beats AR(132)
 show(
     fig,
     "Dot plot of mean RMSE, five grey dots for the stored seeds and an orange one for "
-    "the run above in each row. Standardised: dots on both sides of the blue line of "
-    "AR(132), or on it. With change: left of it. With twelve months a step: all of "
-    "them clearly left of the line, and of the other rows.",
+    "the run above in each row. Standardised: most dots a little to the right of the "
+    "blue line of AR(132). With change: left of it or on it. With twelve months a "
+    "step: all of them far to the left of the line, and left of the other rows.",
 )
 twelve, change = (np.array(measured["steps"][n]["test"]) for n in ("twelve", "change"))
-assert twelve.max() < change.min() and twelve.max() < 0.96 * bar
+assert twelve.max() < 0.96 * bar and twelve.mean() < 0.97 * change.mean()
 
 # %% [markdown]
 # The orange dots are your runs, the grey ones the stored ones. Without the first mend
-# the dots would lie near 60, far outside the picture. The second mend gains a little,
-# the third about 5 % more, and it takes a fifth of the time: a loop over twelve steps
+# the dots would lie near 60, far outside the picture. The second mend gains a little.
+# The third gains about 5 % more, in a fraction of the time: a loop over twelve steps
 # costs less than a loop over 144.
 #
 # ## 9 · Five seeds against the bar
 #
-# The last network trains in a second or two, so we can afford five seeds here and now.
+# The last network trains in a second or two, so you can afford five seeds here and now.
 # A **seed** fixes the random start and the order of the batches. Five runs give a mean
 # and a spread. If scores scatter with standard deviation $s$, then
 #
@@ -610,13 +627,13 @@ def interval(values):
 mean, half = interval(errors.mean(axis=1))
 print(f"RNN      {mean:.1f} ± {half:.1f}")
 print(f"AR(132)  {bar:.1f}, so the RNN is {1 - mean / bar:.0%} below")
-print(f"the five forecasts averaged: {by_month(np.mean(runs, axis=0)).mean():.1f}")
+print(f"the five RNN forecasts averaged: {by_month(np.mean(runs, axis=0)).mean():.1f}")
 assert mean + half < 0.97 * bar and mean < 0.96 * bar
 
 # %% [markdown]
-# The whole interval lies below the bar. The network makes errors about 6 % smaller
-# than the best linear model here. Averaging the five *forecasts* is better still: what
-# the five runs got wrong by chance partly cancels. (It also costs five networks.)
+# The whole interval lies below the bar. The network makes errors 6 to 7 % smaller than
+# the best linear model of the table. Averaging the five *forecasts* is better still:
+# what the five runs got wrong by chance partly cancels. (It also costs five networks.)
 #
 # Training curve first, as always: did it learn, and did it overfit?
 
@@ -671,16 +688,20 @@ assert errors[:, 11].mean() < 0.94 * bars["AR(132)"][11]
 #
 # 0 is no better than persistence, 1 is perfect.
 #
-# At one month the RNN and the linear models tie; AR(24) is even a little ahead. Most of
-# what happens within a month is noise, and a weighted average is a fine way to remove
-# noise. Take the linear model there: it is fitted in a blink and has one solution.
-# Further ahead, the shape of the cycle counts. It climbs fast and falls slowly, and a
-# straight line cannot follow that, but a network can.
+# At one month the RNN and the linear models tie; AR(24) is even a little ahead. An
+# average of the last months is a good way to remove noise, and a linear model computes
+# just that. Take the linear model there: it is fitted in a blink, and it has one
+# solution, the same on every run.
+#
+# The lead of the network grows with the distance. The table does not say why. A good
+# guess is the shape of the cycle: it climbs fast and falls slowly. A weighted sum has
+# to treat rise and fall with the same weights, a network need not.
 #
 # ## 10 · Look at the forecasts
 #
-# Never judge by scores alone. First everything that was forecast twelve months ahead,
-# then one forecast at a time.
+# Never judge by scores alone. A forecast that repeats the past, one month late, can
+# have a fair score and be of no use, and only a picture shows it. First everything that
+# was forecast twelve months ahead, then one year at a time.
 
 # %%
 average = np.mean(runs, axis=0)
@@ -688,13 +709,20 @@ dates_12 = sunspots.index[test_part][11:].to_timestamp()
 fig, ax = plt.subplots(figsize=(9, 3.6))
 lines = {"RNN": average[:, 11], "AR(132)": forecasts["AR(132)"][:, 11]}
 plot_forecast(dates_12, actual[:, 11], lines, ax, unit="sunspot number")
-ax.set(title="Twelve months ahead: too low at most peaks", ylim=(-15, 290))
+ax.set(title="Twelve months ahead: the highest months surprise both", ylim=(-15, 290))
 show(
     fig,
     "Forecasts made twelve months earlier, 1958 to 2009, over the actual sunspot "
-    "number. RNN and AR(132) follow the five cycles, below most peaks. The RNN "
-    "is the smoother of the two.",
+    "number. RNN and AR(132) follow the five cycles and miss the highest months. "
+    "The RNN is the smoother of the two.",
 )
+top = actual[:, 11] > np.quantile(actual[:, 11], 0.9)
+assert max(line[top].mean() for line in lines.values()) < 0.9 * actual[top, 11].mean()
+
+# %% [markdown]
+# Both follow the cycle without the delay of persistence. In the highest tenth of the
+# months both are far too low. In part that cannot be helped: a forecast with a small
+# squared error aims at the *average* of what may come, and extremes lie beyond it.
 
 
 # %%
@@ -703,26 +731,31 @@ def year_figure(start):
     past = np.r_[known[start, -36:], actual[start]]
     ax.plot(np.arange(-36, 12) + 1, past, color=PALE, linewidth=5, label="actual")
     for run in runs:
-        ax.plot(months, run[start], color=ORANGE, linewidth=1)
-    ax.plot(months, average[start], color=ORANGE, linewidth=3, label="RNN")
+        ax.plot(months, run[start], color=ORANGE, linewidth=0.8)
+    ax.plot(months, average[start], color=ORANGE, label="RNN, five and average")
     ax.plot(months, forecasts["AR(132)"][start], color=BLUE, label="AR(132)")
     ax.plot(months, forecasts["persistence"][start], "--", color=GREY, label="last")
     day = sunspots.index[test_part][start]
     ax.set(xlabel=f"months from {day}", ylabel="sunspot number", ylim=(-10, 260))
     ax.set(title=f"The year from {day}, forecast the month before")
     ax.legend(ncols=4, loc="upper left")
-    alt = f"Three years before {day} and the year after it in grey; five orange lines "
-    return fig, alt + "of the RNN, AR(132) in blue and the last value dashed."
+    alt = f"Three years to {day} and the next in grey, with forecasts: five orange "
+    return fig, alt + "lines of the RNN, AR(132) in blue, the last value dashed."
 
 
 import ipywidgets as widgets
 
-slider = widgets.IntSlider(243, min=0, max=612, step=12, description="months from 1957")
+slider = widgets.IntSlider(372, min=0, max=612, step=12, description="test month")
 explore(year_figure, start=slider)
+linear_year = forecasts["AR(132)"][372]
+assert linear_year.mean() < average[372].mean() < actual[372].mean()
 
 # %% [markdown]
-# Move the slider along the record. All forecasts are smooth: the noise from month to
-# month cannot be foreseen, and the squared error punishes guessing.
+# The picture shows the rise of 1988. The network sees the cycle climb and goes along,
+# more than the linear model does. And yet all five runs are too low, and they agree on
+# it: agreement between seeds is not certainty. Move the slider along the record and
+# look for more such years. The forecasts of the RNN are smooth throughout: the noise
+# from month to month cannot be foreseen, and the squared error punishes guessing.
 #
 # ## 11 · What the numbers do not show
 #
@@ -749,44 +782,64 @@ assert mean - half < 0
 # %% [markdown]
 # It loses in the first span and wins in the others, in one of them by little. Over
 # spans, the interval of the gain contains zero. So the honest sentence is: *on these 52
-# years the RNN was about 6 % better; whether it will be on the next 52, five spans
+# years the RNN was 6 to 7 % better; whether it will be on the next 52, five spans
 # cannot tell.*
 #
-# **2. How the network was chosen.** We tried 24 variants and took the one with the
-# lowest validation score. The test part was not used for the choice.
+# **2. What the choice was worth.** We tried 24 variants of the last network: 16, 32 or
+# 64 units; with and without *dropout* (setting random units to zero in training, a cure
+# for overfitting); on the counts or on their square roots; with and without the change.
+# We took the one with the lowest validation score. The test part was not used.
+
 
 # %%
-tried = sorted(measured["selection"], key=lambda entry: np.mean(entry["validation"]))
-for entry in tried[:3]:
-    score, change = np.mean(entry["validation"]), entry["change"]
-    print(
-        f"{score:.1f} on validation: {entry['units']} units, predict change: {change}"
-    )
-assert tried[0] == measured["chosen"] and tried[0]["units"] == 16
-level = np.mean(measured["steps"]["twelve, no change"]["test"])
-print(f"ours without the change, on the test part: {level:.1f}")
-assert level > bar
+def best(**settings):
+    """Lowest mean validation score among the variants with these settings."""
+    same = [v for v in measured["selection"] if settings.items() <= v.items()]
+    return min(np.mean(variant["validation"]) for variant in same)
+
+
+print(f"the chosen one         {best():.1f} (on validation)")
+print(f"best with dropout      {best(dropout=0.1):.1f}")
+print(f"best on square roots   {best(scale='square roots'):.1f}")
+print(f"best without change    {best(change=False):.1f}")
+assert best(change=False) < 1.01 * best() and measured["chosen"]["units"] == 16
 
 # %% [markdown]
-# (Dropout sets random units to zero during training, a cure for overfitting; here it
-# did not help. Neither did square roots of the counts.)
-#
-# The best few tie: their order is chance. Among them are networks that do *not* predict
-# the change. On the validation part they are as good. On the test part the same
-# network without the change is *worse than AR(132)*. The validation part could not warn
-# us, for one reason:
+# On the validation part, predicting the change gains nothing: with and without it, the
+# best scores tie. If we had left it out, would the test part agree?
 
 # %%
+level = np.mean(measured["steps"]["twelve, no change"]["test"])
+print(f"on the test part: ours {twelve.mean():.1f}, without the change {level:.1f}")
 yearly = sunspots.rolling(12).mean()
 for name, part in zip(PARTS, (train_part, validation_part, test_part)):
     print(f"highest 12-month mean, {name:10} {yearly[part].max():4.0f}")
-assert yearly[test_part].max() > 1.2 * yearly[train_part].max()
+assert level > bar > twelve.mean()
+assert yearly[test_part].max() > 1.2 * yearly[validation_part].max()
 
 # %% [markdown]
-# The test part begins at the highest peak ever recorded. Hidden states lie between −1
-# and 1, so a forecast made from them alone is bounded, and the network never had a
-# reason to stretch that bound. Predicting the change carries it upwards, because the
-# last value is added at the end. It is also why the first span is the worst.
+# No. Without the change, the network is worse than AR(132). The validation part could
+# not warn us, because it holds no such activity: the test part begins with the highest
+# peak of the whole record. A forecast made from hidden states alone is bounded, since
+# every $h$ lies between −1 and 1. Is that where it fails?
+
+# %%
+torch.manual_seed(0)
+bounded = Forecaster(per_step=12)
+trained(bounded, scaled)
+forecast = scale.undo(predict(bounded, scaled[2][0]).numpy())
+unseen = known[:, -12:].mean(axis=1) > yearly[train_part].max()
+for name, rows in (("never seen in training", unseen), ("all other months", ~unseen)):
+    ours = np.mean([rmse(run[rows], actual[rows]) for run in runs])
+    theirs = rmse(forecast[rows], actual[rows])
+    print(f"{name:22} RMSE {ours:.0f}, without the change {theirs:.0f}")
+assert rmse(forecast[unseen], actual[unseen]) > 40
+
+# %% [markdown]
+# Yes. After a year more active than any in training, its error is far larger; elsewhere
+# the two are close. Predicting the change helps there, because the last value is added
+# at the end and carries the forecast up. It is a reason to prefer a design that you
+# understand over one that scored 0.1 better.
 #
 # **3. Whether the bar was high enough.** AR(132) was fitted on the training part alone,
 # like the network. Two stronger linear models are easy to think of: fit it on the
@@ -824,5 +877,5 @@ assert errors.mean() < by_month(roots).mean() < by_month(more(known)).mean() < b
 #   windows. Say when they tie or win.
 # - Seeds measure the luck of the start, not the luck of the test years.
 #
-# **Next:** [02.2, the LSTM](2_LSTM.ipynb), a cell whose memory does not fade, and
+# **Next:** [02.2, the LSTM](2_LSTM.ipynb), a cell whose memory can last, and
 # forecasts that feed on themselves.
