@@ -155,9 +155,8 @@ def test_the_learning_rate_was_chosen_on_validation():
         assert tried[str(chosen)] == min(tried.values())
 
 
-@pytest.mark.slow
 def test_one_entry_of_the_file_comes_out_again(lesson):
     stored = results()["networks"]["LSTM"]
-    again = measure_gru.train_one(lesson, "LSTM", 1, 3, stored["lr"])
-    assert again["test"] == pytest.approx(stored["test"][1][3], rel=0.03)
+    again = measure_gru.train_one(lesson, "LSTM", 2, 3, stored["lr"])
+    assert again["test"] == pytest.approx(stored["test"][2][3], rel=0.015)
     assert again["parameters"] == stored["parameters"]

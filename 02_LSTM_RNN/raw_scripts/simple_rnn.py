@@ -453,7 +453,7 @@ show(
     fig,
     "Test months from 1957 to 2008: the actual sunspot number rises and falls in five "
     "waves up to 250. The network's forecast one month ahead is one flat line near 35 "
-    "through all of them. It moves only in the quietest months.",
+    "through all of them. It moves only in quiet months.",
 )
 
 # %% [markdown]
