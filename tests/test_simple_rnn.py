@@ -89,3 +89,21 @@ def test_no_earlier_forecast_changes_when_the_future_does(factor):
     for part in (2, 5):  # forecasts for test months change, but not the first:
         assert not before[part].equal(after[part])
         assert before[part][0].equal(after[part][0])  # it has seen no test month
+
+
+@pytest.mark.parametrize(
+    "sizes", [(1, 1, 1, 1), (1, 4, 3, 5), (7, 1, 2, 3), (30, 6, 4, 8)]
+)
+def test_the_layer_is_nn_rnn_in_outputs_and_gradients(sizes):
+    steps, batch, inputs, units = sizes
+    torch.manual_seed(steps + units)
+    rnn = torch.nn.RNN(inputs, units).double()
+    x = torch.randn(steps, batch, inputs).double().requires_grad_()
+    h_0 = torch.randn(batch, units).double().requires_grad_()
+    theirs, _ = rnn(x, h_0[None])
+    ours = HERE.rnn_layer(x, h_0, *rnn.parameters())
+    assert torch.allclose(ours, theirs, atol=1e-12)
+    weigh, wanted = torch.randn_like(ours), [*rnn.parameters(), x, h_0]
+    slopes = [torch.autograd.grad((weigh * y).sum(), wanted) for y in (ours, theirs)]
+    for a, b in zip(*slopes, strict=True):
+        assert torch.allclose(a, b, atol=1e-10)

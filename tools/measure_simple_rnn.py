@@ -42,7 +42,7 @@ SCRIPT = ROOT / "02_LSTM_RNN" / "raw_scripts" / "simple_rnn.py"
 RESULT = ROOT / "02_LSTM_RNN" / "results" / "simple_rnn.json"
 SEEDS = range(5)
 PAST, AHEAD = 144, 12
-USED = {"Forecaster", "ChangeForecaster", "pairs_of", "trained"}
+USED = {"Forecaster", "ChangeForecaster", "pairs_of", "trained", "rnn_layer"}
 
 
 def lesson():

@@ -277,7 +277,7 @@ assert (theirs[5] - theirs[6]).abs().max() < 1e-10
 
 # %% [markdown]
 # All ten are equal. There is no more in `nn.LSTM` than in these nine lines. (It is
-# three to four times as fast: its loop runs in compiled code.) The last `assert` says
+# about four times as fast: its loop runs in compiled code.) The last `assert` says
 # one thing more: the two biases always receive the same gradient, so training never
 # tells them apart.
 

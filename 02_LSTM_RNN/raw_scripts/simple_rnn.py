@@ -225,6 +225,43 @@ assert model(inputs).shape == targets.shape
 # There are only a few hundred weights, because all steps share one cell. They are still
 # random, and so are the forecasts.
 #
+# `nn.RNN` should be no black box. Lesson 01 showed that its states are those of a
+# loop over $h_t = \tanh(W_x x_t + W_h h_{t-1} + b)$. Training uses its *gradients* as
+# well. Here is the loop in PyTorch, for a whole batch, with one improvement: $W_x x_t
+# + b$ does not depend on the state, so it is computed for all steps at once, before
+# the loop.
+
+
+# %%
+def rnn_layer(x, h, W_x, W_h, b_x, b_h):
+    """All states (T, B, H) for inputs x (T, B, I) and a first state h (B, H)."""
+    states, W = [], W_h.T
+    for a_t in x @ W_x.T + (b_x + b_h):  # (B, H) for each step
+        h = torch.tanh(torch.addmm(a_t, h, W))  # a_t + h @ W in one call
+        states.append(h)
+    return torch.stack(states)
+
+
+# %% [markdown]
+# **Predict before you run.** In 64 bits: are its states equal to those of `nn.RNN`,
+# and its gradients for all weights, for the inputs and for the first state?
+
+# %%
+rnn = nn.RNN(input_size=3, hidden_size=8).double()
+x = torch.randn(20, 4, 3).double().requires_grad_()  # (T, B, I)
+h_0 = torch.randn(4, 8).double().requires_grad_()
+theirs, ours = rnn(x, h_0[None])[0], rnn_layer(x, h_0, *rnn.parameters())
+weigh = torch.randn_like(theirs)  # so that no error can cancel another
+wanted = [*rnn.parameters(), x, h_0]
+slopes = [torch.autograd.grad((weigh * y).sum(), wanted) for y in (theirs, ours)]
+print("states equal within 1e-10:", bool((theirs - ours).abs().max() < 1e-10))
+for name, a, b in zip(("W_x", "W_h", "b_x", "b_h", "x", "h_0"), *slopes):
+    print(f"slopes of {name:3} equal:", bool((a - b).abs().max() < 1e-10))
+    assert (a - b).abs().max() < 1e-10 > (theirs - ours).abs().max()
+
+# %% [markdown]
+# Equal, all of them. From here on we use `nn.RNN`, and know what it does.
+#
 # ## 5 · The training loop
 #
 # Training repeats one small step. Take a few examples, a **batch**. Let the network
