@@ -46,6 +46,11 @@ All options go to pytest. Often used:
   tests/FILE.py    only this file
   -n 0             one process (easier to read while debugging)
 """
+# 1.5 GB was measured with the CPU build of PyTorch; the build with CUDA is far larger.
+DISK_FULL = (
+    "the disk is full. The packages need 1.5 GB, on Linux several more for PyTorch's "
+    "GPU libraries. Free some space and run this again."
+)
 NO_NETWORK = (
     "NewConnectionError",
     "ConnectTimeout",
@@ -239,7 +244,7 @@ def run_pip():
 def explain(output, what):
     """Raise the sentence that fits what a failed program said."""
     if "No space left on device" in output or "Errno 28" in output:
-        raise Problem(f"{what}: the disk is full. Free about 3 GB and run this again.")
+        raise Problem(f"{what}: {DISK_FULL}")
     if any(sign in output for sign in NO_NETWORK):
         raise Problem(
             f"{what}: no connection to the package index. Connect to the internet (or "
@@ -280,7 +285,7 @@ if __name__ == "__main__":
         sys.exit("start.py: stopped. Run it again to go on.")
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            sys.exit("start.py: the disk is full. Free about 3 GB and run this again.")
+            sys.exit(f"start.py: {DISK_FULL}")
         if isinstance(error, PermissionError):
             sys.exit(
                 f"start.py: no permission to write {error.filename}. Copy the course "
