@@ -30,7 +30,7 @@ def test_weather_is_hourly_and_metric():
 
 def test_stress_marks_every_vowel_and_nothing_else():
     table = data.load_stress()
-    assert len(table) == 30_000 and table["word"].is_unique is not None
+    assert len(table) == 30_000 and table["word"].is_unique
     for phonemes, stress in zip(table["phonemes"], table["stress"], strict=True):
         assert len(phonemes) == len(stress)
         vowels = [phoneme[0] in "AEIOU" for phoneme in phonemes]

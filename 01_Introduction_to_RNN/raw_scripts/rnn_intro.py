@@ -351,6 +351,7 @@ explore(
     w=widgets.FloatSlider(0.9, min=-1.2, max=1.5, step=0.05, description="weight w"),
 )
 assert impulse_response(0.9)[-1] < 0.02 and impulse_response(1.2)[-1] > 0.5
+assert impulse_response(-1.2)[-1] * impulse_response(-1.2)[-2] < -0.2  # it flips
 
 # %% [markdown]
 # Between −1 and 1 the memory fades, faster the nearer $w$ is to 0. Above 1 the unit
@@ -1051,9 +1052,9 @@ show(
 
 # %% [markdown]
 # After 500 steps the plain RNN and the LSTM with the usual start still guess; the
-# LSTM whose gates start open adds. That is a statement about 500 steps: trained
-# longer, other starts and other models get there too. What the marked numbers need is
-# a gradient that reaches back to them from the start.
+# LSTM whose gates start open adds. That is a statement about 500 steps: lesson 02.2
+# trains other starts for longer, and most of them get there. What the marked numbers
+# need is a gradient that reaches back to them.
 #
 # ## 8 · Where RNNs are used
 #
