@@ -15,7 +15,6 @@ Functions and settings are those of the lesson's script itself: this file only r
 more often.
 """
 
-import ast
 import json
 import os
 import pathlib
@@ -23,7 +22,6 @@ import platform
 import statistics
 import sys
 import time
-import types
 
 os.environ["TQDM_DISABLE"] = "1"
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -32,10 +30,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from tools.lesson_functions import load_lesson
 from utils.forecasting import mae
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SCRIPT = ROOT / "02_LSTM_RNN" / "raw_scripts" / "gru.py"
+SCRIPT = "02_LSTM_RNN/raw_scripts/gru.py"
 RESULT = ROOT / "02_LSTM_RNN" / "results" / "gru.json"
 SEEDS, RATES = range(5), (0.001, 0.003)
 
@@ -67,22 +66,7 @@ NEEDED.add("linear")
 
 def lesson():
     """The lesson's imports, functions and data, without its experiments."""
-
-    def belongs(node):
-        if isinstance(node, ast.Assign):
-            names = {
-                n.id for t in node.targets for n in ast.walk(t) if hasattr(n, "id")
-            }
-            return bool(names & NEEDED)
-        kinds = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
-        return isinstance(node, kinds)
-
-    torch.set_num_threads(1)
-    tree = ast.parse(SCRIPT.read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if belongs(node)]
-    module = types.ModuleType("lesson")
-    exec(compile(tree, str(SCRIPT), "exec"), module.__dict__)
-    return module
+    return load_lesson(SCRIPT, NEEDED)
 
 
 def train_one(here, name, horizon, seed, lr):

@@ -7,7 +7,6 @@ them more often. Takes five to ten minutes on one core. Prints CPU-seconds as we
 which stay out of the file, because they differ from run to run.
 """
 
-import ast
 import json
 import os
 import pathlib
@@ -15,7 +14,6 @@ import platform
 import statistics
 import sys
 import time
-import types
 
 os.environ["TQDM_DISABLE"] = "1"
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -24,8 +22,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from tools.lesson_functions import load_lesson
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SCRIPT = ROOT / "02_LSTM_RNN" / "raw_scripts" / "lstm.py"
+SCRIPT = "02_LSTM_RNN/raw_scripts/lstm.py"
 RESULT = ROOT / "02_LSTM_RNN" / "results" / "lstm.json"
 SEEDS, LIMIT = range(5), 4000
 # The simple assignments of the lesson that its functions build on.
@@ -34,21 +34,7 @@ SETTINGS = {"T", "UNITS", "AHEAD", "HELD_OUT", "sunspots", "train", "scale"}
 
 def lesson():
     """The lesson's imports, functions, classes and settings, not its experiments."""
-
-    def belongs(node):
-        if isinstance(node, ast.Assign):
-            names = {
-                n.id for t in node.targets for n in ast.walk(t) if hasattr(n, "id")
-            }
-            return bool(names & SETTINGS)
-        kinds = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
-        return isinstance(node, kinds)
-
-    tree = ast.parse(SCRIPT.read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if belongs(node)]
-    module = types.ModuleType("lesson")
-    exec(compile(tree, str(SCRIPT), "exec"), module.__dict__)
-    return module
+    return load_lesson(SCRIPT, SETTINGS)
 
 
 def starts(here):

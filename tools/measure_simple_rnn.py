@@ -14,7 +14,6 @@ number for each seed. The networks and their training are those of the lesson's 
 itself: this file only runs them more often.
 """
 
-import ast
 import inspect
 import itertools
 import json
@@ -23,7 +22,6 @@ import pathlib
 import platform
 import sys
 import time
-import types
 
 os.environ["TQDM_DISABLE"] = "1"
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -32,31 +30,22 @@ import numpy as np
 import torch
 from torch import nn
 
+from tools.lesson_functions import load_lesson
 from utils import set_up
 from utils.data import Standardiser, chronological_split, load_sunspots, windows
 from utils.forecasting import rmse
 from utils.training import predict
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SCRIPT = ROOT / "02_LSTM_RNN" / "raw_scripts" / "simple_rnn.py"
+SCRIPT = "02_LSTM_RNN/raw_scripts/simple_rnn.py"
 RESULT = ROOT / "02_LSTM_RNN" / "results" / "simple_rnn.json"
 SEEDS = range(5)
 PAST, AHEAD = 144, 12
-USED = {"Forecaster", "ChangeForecaster", "pairs_of", "trained", "rnn_layer"}
 
 
 def lesson():
     """The lesson's networks, windows and training, without its experiments."""
-    tree = ast.parse(SCRIPT.read_text(encoding="utf-8"))
-    imports = ast.Import | ast.ImportFrom
-    tree.body = [
-        node
-        for node in tree.body
-        if isinstance(node, imports) or getattr(node, "name", None) in USED
-    ]
-    module = types.ModuleType("lesson")
-    exec(compile(tree, str(SCRIPT), "exec"), module.__dict__)
-    return module
+    return load_lesson(SCRIPT)
 
 
 HERE = lesson()
