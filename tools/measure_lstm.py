@@ -81,37 +81,42 @@ def adding_run(here, name, seed, limit=LIMIT):
     return {**run, **(gates(here, model) if solved else {})}
 
 
-def sunspot_runs(here):
-    """For each way and seed: RMSE over 24 months of the test part, validation loss."""
-    test = here.test
-    _, actual = here.windows(here.sunspots, 264, here.AHEAD, part=test)
-    recent = here.pairs(264, here.AHEAD, test)[0]
+def sunspot_ways(here):
+    """For each way: seed -> RMSE over 24 months of the test part, validation loss."""
+    _, actual = here.windows(here.sunspots, 264, here.AHEAD, part=here.test)
+    recent = here.pairs(264, here.AHEAD, here.test)[0]
     nothing = torch.zeros(len(recent), here.AHEAD)
 
-    def direct(seed, **options):
-        model, history = here.train_direct(seed, **options)
-        return here.predict(model, recent[:, -144:]), min(history.validation)
+    def scored(forecasts, history):
+        score = here.rmse(here.scale.undo(forecasts.numpy()), actual)
+        lowest = min(history.validation)
+        return {"rmse": round(score, 2), "validation": round(lowest, 3)}
+
+    def direct(**options):
+        def run(seed):
+            model, history = here.train_direct(seed, **options)
+            return scored(here.predict(model, recent[:, -144:]), history)
+
+        return run
 
     def closed(seed):
         model, history = here.train_next_month(seed)
-        return here.closed_loop(model, recent, nothing), min(history.validation)
+        return scored(here.closed_loop(model, recent, nothing), history)
 
     longer = {"months_per_step": 1, "epochs": 120, "patience": 40}
-    ways = {
+    return {
         "closed loop": closed,
-        "direct, 12 months a step": direct,
-        "direct, 1 month a step": lambda seed: direct(seed, months_per_step=1),
-        "the same, trained for longer": lambda seed: direct(seed, **longer),
+        "direct, 12 months a step": direct(),
+        "direct, 1 month a step": direct(months_per_step=1),
+        "the same, trained for longer": direct(**longer),
     }
+
+
+def sunspot_runs(here):
     runs = {}
-    for name, forecast in ways.items():
+    for name, run in sunspot_ways(here).items():
         started = time.process_time()
-        runs[name] = []
-        for seed in SEEDS:
-            forecasts, validation = forecast(seed)
-            score = here.rmse(here.scale.undo(forecasts.numpy()), actual)
-            run = {"rmse": round(score, 2), "validation": round(validation, 3)}
-            runs[name].append(run)
+        runs[name] = [run(seed) for seed in SEEDS]
         seconds = (time.process_time() - started) / len(SEEDS)
         scores = [run["rmse"] for run in runs[name]]
         print(f"{name:28} RMSE {scores}  {seconds:.1f} CPU-s each", flush=True)

@@ -7,6 +7,7 @@ def set_up(seed=0):
     One thread, because the cells of small networks take microseconds: handing them to
     a second thread costs more than it saves, on a busy machine many times more.
     """
+    import os
     import random
 
     import numpy as np
@@ -19,3 +20,17 @@ def set_up(seed=0):
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     use_style()
+    if os.environ.get("TQDM_DISABLE"):
+        _hide_progress_bars()
+
+
+def _hide_progress_bars():
+    """Make tqdm's bars in notebooks obey TQDM_DISABLE, as its bars in a terminal do:
+    a stored notebook would keep each of them as a dead line.
+    """
+    from functools import partialmethod
+
+    from tqdm.auto import tqdm
+
+    if not isinstance(vars(tqdm).get("__init__"), partialmethod):
+        tqdm.__init__ = partialmethod(tqdm.__init__, disable=True)

@@ -68,8 +68,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch import nn
+from tqdm.auto import tqdm
 
-from utils import data, forecasting, set_up
+from utils import checks, data, forecasting, set_up
 from utils.plotting import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE
 from utils.plotting import (
     explore,
@@ -242,6 +243,38 @@ print("many to many, aligned, reads all states:", tuple(states.shape))
 # to many. One to many starts from a single input, as when a network writes a melody.
 # An encoder and a decoder are two RNNs: the second starts from the last state of the
 # first.
+#
+# ### Exercise 2.1 · Count the weights
+#
+# **Predict:** how many weights has the `Reader` of section 1, with one input, four
+# units and two answers? Then write `number_of_weights(inputs, units, outputs)`, the
+# number of weights of an `nn.RNN` and of an `nn.Linear` that reads its last state. (A
+# linear layer has a matrix of shape (outputs, units) and a bias of shape (outputs,).)
+
+
+# %%
+def number_of_weights(inputs, units, outputs):
+    """All weights of an RNN and of the linear layer that reads it."""
+    ...  # your code
+
+
+# %%
+checks.number_of_weights(number_of_weights)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def number_of_weights(inputs, units, outputs):
+#     rnn = units * inputs + units * units + 2 * units
+#     return rnn + outputs * units + outputs
+# ```
+#
+# The number of steps occurs nowhere, because all steps share one cell. The `Reader`
+# has 28 + 10 = 38 weights. The network that saw the values sorted had 354, nine times
+# as many.
+#
+# </details>
 #
 # ## 3 · The cell and its hidden state
 #
@@ -434,6 +467,41 @@ show(
 # RNN. One month ahead, a weighted sum is hard to beat. Lesson 02.1 asks for twelve
 # months.
 #
+# ### Exercise 3.1 · Write the loop for a batch
+#
+# `unroll` reads one sequence. Write `last_state(x, W_x, W_h, b)`, which reads a batch
+# `x` of shape (T, B, I) and returns the state after the last step, of shape (B, H).
+# The weights have the shapes (H, I), (H, H) and (H,); before the first step, all
+# states are 0. In a batch each *row* is one sequence, so a matrix $W$ stands on the
+# right and transposed: `rows @ W.T`.
+
+
+# %%
+def last_state(x, W_x, W_h, b):
+    """The state (B, H) after the last step of x (T, B, I)."""
+    ...  # your code
+
+
+# %%
+checks.last_state(last_state)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def last_state(x, W_x, W_h, b):
+#     h = np.zeros((x.shape[1], len(b)))
+#     for x_t in x:
+#         h = np.tanh(x_t @ W_x.T + h @ W_h.T + b)
+#     return h
+# ```
+#
+# The first axis of `x` is time, so a plain loop over `x` takes one step after the
+# other. All sequences of the batch take it together, in one matrix product. No state
+# mixes with that of another sequence, because each keeps its own row.
+#
+# </details>
+#
 # ## 4 · Backpropagation through time
 #
 # How did `fit` know in which direction to move the weights? By the gradient. Autograd
@@ -560,6 +628,38 @@ show_slide(HERE, 7)
 # measures another case: a loss at step 100 only.) What is dropped is the influence of
 # early steps on late errors. No gradient tells the network to keep what lies further
 # back than its piece, although the state may still carry it.
+#
+# ### Exercise 4.1 · One step back
+#
+# Write `back_one_step(grad_h, h, W_h)`. You get `grad_h`, which is
+# $\partial L/\partial h_{t+1}$, the state `h`, which is $h_{t+1}$, both of shape
+# (H,), and $W_h$ of shape (H, H). Return $\partial L/\partial h_t$, of shape (H,),
+# when no error enters at step $t$ itself.
+
+
+# %%
+def back_one_step(grad_h, h, W_h):
+    """The slope of the loss at h_t, from the one at h_(t+1)."""
+    ...  # your code
+
+
+# %%
+checks.back_one_step(back_one_step)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def back_one_step(grad_h, h, W_h):
+#     delta = (1 - h**2) * grad_h
+#     return W_h.T @ delta
+# ```
+#
+# Forwards the state passes the matrix first and tanh last, so the way back meets tanh
+# first. The matrix is transposed, because each old number has entered all new ones,
+# and now collects its share of the slope from each.
+#
+# </details>
 #
 # ## 5 · The vanishing gradient
 #
@@ -778,7 +878,7 @@ show_slide(HERE, 10)
 # %% [markdown]
 # One step along such a gradient throws the weights far away. The usual protection is
 # to **clip** it: if the length of the gradient is above a threshold, scale it down to
-# the # threshold and keep its direction (Pascanu, Mikolov and Bengio 2013). Here is
+# the threshold and keep its direction (Pascanu, Mikolov and Bengio 2013). Here is
 # the right way, and two ways to get it wrong.
 
 # %%
@@ -863,6 +963,36 @@ assert descent(1e9)[1] < -40  # not clipped at all
 # Clipped to length 1, the descent walks down the cliff and stops in the valley at 1.
 # With threshold 100 the first step lands on the plain to the left, where the slope is
 # nearly nothing, and there it stays. Without clipping it would land beyond −40.
+#
+# ### Exercise 6.1 · Clip a gradient
+#
+# Write `clip_gradient(gradient, limit)`: a gradient whose length (the root of the sum
+# of its squares) is at most `limit` comes back unchanged; a longer one comes back with
+# length `limit` and the same direction.
+
+
+# %%
+def clip_gradient(gradient, limit):
+    """The gradient, not longer than the limit."""
+    ...  # your code
+
+
+# %%
+checks.clip_gradient(clip_gradient)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def clip_gradient(gradient, limit):
+#     length = (gradient**2).sum() ** 0.5
+#     return gradient if length <= limit else gradient * (limit / length)
+# ```
+#
+# Every number is scaled by the same factor, so the direction stays. The `if` matters as
+# much as the factor: a short gradient is no danger, and must not be made longer.
+#
+# </details>
 #
 # ## 7 · Why LSTM and GRU were invented
 #
@@ -1023,10 +1153,11 @@ models = {
     "LSTM": (nn.LSTM, None, PURPLE),
     "LSTM, open gates": (nn.LSTM, open_gates, GREEN),
 }
-curves = {
-    name: np.array([learning_curve(layer, seed, start) for seed in range(3)])
-    for name, (layer, start, _) in models.items()
-}
+curves = {name: np.zeros((3, 21)) for name in models}  # 3 seeds, steps 0, 25, ... 500
+jobs = [(name, seed) for name in models for seed in range(3)]
+for name, seed in tqdm(jobs, desc="learning to add", unit="network", leave=False):
+    layer, start, _ = models[name]
+    curves[name][seed] = learning_curve(layer, seed, start)
 for name, errors in curves.items():
     print(
         f"{name:17} error after 500 steps:", np.array2string(errors[:, -1], precision=3)
@@ -1102,6 +1233,42 @@ for word in ("technic", "technician"):
 # %% [markdown]
 # Both words begin with the same five sounds, and yet the stress differs, because of
 # what comes after. For such tasks a network should read in both directions.
+#
+# ### Questions
+#
+# 1. What would happen if, in section 1, you shuffled the eight steps of every
+# series, each in an order of its own, before the RNN learns from it?
+#
+# <details><summary>Answer</summary>
+#
+# It would be right about half of the time. Only the values would be left, without
+# their order, and all that the values tell stands in the row *sorted* of section 1:
+# 50 or 51 %, from a network with nine times as many weights.
+#
+# </details>
+#
+# 2. What would happen to the loss if the 24 steps of section 4 were read in pieces
+# of one step? And to the gradient?
+#
+# <details><summary>Answer</summary>
+#
+# The loss would be the same: the state still crosses from piece to piece. The
+# gradient would not. The table of section 4 says that half of the length of
+# $\partial L/\partial W_h$ would be dropped: all that one step does to the errors of
+# later ones.
+#
+# </details>
+#
+# 3. A tanh cell with spectral radius 1.2 reads inputs of size 1. What would happen
+# to its gradient if you took the tanh away?
+#
+# <details><summary>Answer</summary>
+#
+# It would explode instead of vanishing. With tanh one step back keeps 0.71 (the table
+# of section 5), without it one step multiplies by 1.19 (the first cell of section 6).
+# The same squashing that makes gradients vanish protects from their explosion.
+#
+# </details>
 #
 # ## Summary
 #

@@ -54,7 +54,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from utils import set_up
+from utils import checks, set_up
 from utils.data import Standardiser, chronological_split, load_weather, windows
 from utils.forecasting import mae, persistence
 from utils.plotting import BLUE, GREEN, GREY, ORANGE
@@ -241,6 +241,40 @@ print("the fast layer is equal to nn.GRU too, with all gradients")
 # This loop of ten lines takes about as long as `nn.GRU` itself (section 6 has the
 # numbers). With the reset before the product, $W_{hn}$ has to wait for $r_t$, and each
 # step needs two products, one after the other.
+#
+# ### Exercise 2.1 · One step, reset after
+#
+# Write `one_gru_step(x_t, h, W_x, W_h, b_x, b_h)` from the equations, without a look at
+# the cells above: one step of the GRU that `nn.GRU` computes, with the weights stacked
+# in its order r, z, n. `x_t` is (B, I), `h` is (B, H), `W_x` is (3H, I), `W_h` is
+# (3H, H), and both biases are (3H,). Return the new state, (B, H).
+
+
+# %%
+def one_gru_step(x_t, h, W_x, W_h, b_x, b_h):
+    """The new state (B, H). Rows of the weights: r, z, n."""
+    ...  # your code
+
+
+# %%
+checks.one_gru_step(one_gru_step)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def one_gru_step(x_t, h, W_x, W_h, b_x, b_h):
+#     x_r, x_z, x_n = (x_t @ W_x.T + b_x).chunk(3, dim=1)
+#     h_r, h_z, h_n = (h @ W_h.T + b_h).chunk(3, dim=1)
+#     r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
+#     n = torch.tanh(x_n + r * h_n)
+#     return (1 - z) * n + z * h
+# ```
+#
+# The two biases of the candidate must stay apart: $b_{hn}$ is multiplied by the reset
+# gate and $b_{xn}$ is not. In an LSTM one bias would do. Here the candidate needs both.
+#
+# </details>
 #
 # ## 3 · A year of weather, with gaps
 #
@@ -465,6 +499,40 @@ assert leaky[0] < 0.99 * scores["ridge, all"][0]
 # through a gap you need the value at its far end, and at forecast time that is the
 # *future*. No test for leaks in your split would notice: the split is clean, the
 # filling is not. We stay with the last known value.
+#
+# ### Exercise 4.1 · Fill a gap without looking ahead
+#
+# Write `fill_forward(values)` without the help of pandas: `values`, (T,), is a series
+# of measurements in which NaN ("not a number") stands for a missing one. Return a
+# series of the same length in which each gap, short or long, holds the last value known
+# before it. The first value is never missing.
+
+
+# %%
+def fill_forward(values):
+    """The series with each gap (NaN) filled by the last known value."""
+    ...  # your code
+
+
+# %%
+checks.fill_forward(fill_forward)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def fill_forward(values):
+#     filled = []
+#     for value in values:
+#         filled.append(filled[-1] if np.isnan(value) else value)
+#     return filled
+# ```
+#
+# Each hour asks only for the one before it, which has been filled already, so a long
+# gap is no special case. And nothing is read that was not known at that hour: if the
+# last value of the series changes, nothing before it does.
+#
+# </details>
 #
 # ## 5 · The GRU against the straight line
 #
@@ -732,6 +800,39 @@ assert max(net[0].max() for net in race.values()) < scores["ridge, all"][0]
 # interval touches no other, and the straight line is better still. "Which cell is
 # best?" has no answer without a task, a size and a horizon beside it.
 #
+# ### Exercise 6.1 · An interval from five seeds
+#
+# Write `interval_of_five(scores)`: the two ends of the 95 % interval that the table
+# above is made of, lower end first, as a pair of numbers. `scores`, (5,), are the
+# errors of five seeds. The number from Student's t for five values is 2.776.
+
+
+# %%
+def interval_of_five(scores):
+    """Lower and upper end of the 95 % interval of the mean."""
+    ...  # your code
+
+
+# %%
+checks.interval_of_five(interval_of_five)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def interval_of_five(scores):
+#     scores = np.asarray(scores)
+#     half_width = 2.776 * scores.std(ddof=1) / np.sqrt(5)
+#     return scores.mean() - half_width, scores.mean() + half_width
+# ```
+#
+# Four of its parts matter. The spread divides by 4, because the mean was taken from the
+# same five values (NumPy divides by 5 if you do not say `ddof=1`; PyTorch's `std`
+# divides by 4). 2.776 pays for not knowing the spread well. The root of 5 is there
+# because a mean of five varies less than one. And the interval lies around the mean.
+#
+# </details>
+#
 # And the cost? The same file holds the CPU-time of one forward and backward pass
 # through layers of 32 units over 48 steps, as a multiple of the time of `nn.LSTM`. $B$
 # is the number of sequences in a batch.
@@ -813,6 +914,40 @@ assert (line > 0.99 * scores["ridge, all"]).all()
 # - **The best GRU.** The file compares two learning rates, at one size and with one
 #   length of history. Other settings, or more years, could turn the 24-hour result
 #   around.
+#
+# ### Questions
+#
+# 1. What would happen if you loaded weights from a library that writes
+# $(1 - z_t) \odot h_{t-1} + z_t \odot n_t$ into `nn.GRU`, without changing them?
+#
+# <details><summary>Answer</summary>
+#
+# Nothing would crash, and every update gate would do the opposite of what it was
+# trained for. The first cell of section 1 shows by how much: where the bias of that
+# gate is 10, the library would overwrite the state, as `nn.GRU` does with bias −10
+# (there it moved by 1.10). In `nn.GRU` with bias 10 it moved by 0.00.
+#
+# </details>
+#
+# 2. What would happen if you left the wind direction in degrees and filled an hour
+# between 350° and 10° by a straight line?
+#
+# <details><summary>Answer</summary>
+#
+# You would get 180°, a wind from the south between two from the north: the mean of the
+# numbers in section 3. The mean of the arrows, in the same cell, is 0°.
+#
+# </details>
+#
+# 3. What would happen if you picked the model for 24 hours by its validation error?
+#
+# <details><summary>Answer</summary>
+#
+# You would pick a network, and be worse off with it on the test. In the last table of
+# section 7 all four networks lie below ridge on the validation part (2.05 to 2.07
+# against 2.08 °C) and above it on the test (2.96 to 3.26 against 2.92 °C).
+#
+# </details>
 #
 # ## Summary
 #

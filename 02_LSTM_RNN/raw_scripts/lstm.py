@@ -49,8 +49,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch import nn
+from tqdm.auto import tqdm
 
-from utils import set_up
+from utils import checks, set_up
 from utils.data import Standardiser, chronological_split, load_sunspots, windows
 from utils.forecasting import autoregression, persistence, rmse
 from utils.plotting import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE
@@ -144,8 +145,40 @@ explore(memory_figure, bias=slider)
 # memory that loses one $n$-th at each step lasts about $n$ steps (that is its **time
 # scale**), so a unit remembers for about $n = 1 + e^{b_f}$ steps. Turned around: for
 # $n$ steps, set $b_f = \log(n - 1)$.
+#
+# ### Exercise 1.1 · Half after n steps
+#
+# The time scale is not the time for half: with bias 1 the slider says two steps, and
+# the time scale is almost four. Write `half_life_bias(n)`: the forget bias, a number,
+# with which exactly half of the memory is left after `n` steps if the input gate is
+# shut. Predict first: does a memory ten times as long, 100 steps instead of 10, need a
+# bias ten times as large?
+
+
+# %%
+def half_life_bias(n):
+    """The forget bias with which half of the memory is left after n steps."""
+    ...  # your code
+
+
+# %%
+checks.half_life_bias(half_life_bias)
 
 # %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def half_life_bias(n):
+#     f = 0.5 ** (1 / n)  # after n steps, f ** n = 0.5 is left
+#     return np.log(f / (1 - f))
+# ```
+#
+# From half back to the gate: which $f$ has $f^n = 0.5$? The $n$-th root of 0.5. Then
+# from the gate back to its bias: $\log(f / (1 - f))$ is the inverse of the sigmoid.
+# From 10 steps to 100 the bias grows only from 2.6 to 5.0.
+#
+# </details>
+#
 # ## 2 · Where PyTorch keeps the weights
 #
 # `nn.LSTM` has all these matrices, but not under these names.
@@ -208,8 +241,42 @@ assert (wrong - h_n[0]).abs().max() > 0.1
 # No error message, and numbers that look like states. Whenever you load weights or set
 # a bias, remember i, f, g, o. Remember the two biases as well: a forget bias of 1 in
 # *both* makes 2.
+#
+# ### Exercise 2.1 · One step with PyTorch's weights
+#
+# Write `one_lstm_step(x_t, h, c, W_x, W_h, b)`: one step of the LSTM with the weights
+# as PyTorch stacks them, in the order i, f, g, o. `x_t` is (B, I), `h` and `c` are both
+# (B, H), `W_x` is (4H, I), `W_h` is (4H, H), and `b`, (4H,), is the sum of both biases.
+# Return the new states as a pair, first `h`, then `c`. (What `chunk` does in PyTorch is
+# `np.split` in NumPy.)
+
+
+# %%
+def one_lstm_step(x_t, h, c, W_x, W_h, b):
+    """The new h and c, both (B, H). Rows of the weights: i, f, g, o."""
+    ...  # your code
+
+
+# %%
+checks.one_lstm_step(one_lstm_step)
 
 # %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def one_lstm_step(x_t, h, c, W_x, W_h, b):
+#     i, f, g, o = (x_t @ W_x.T + h @ W_h.T + b).chunk(4, dim=1)
+#     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+#     h = o.sigmoid() * c.tanh()
+#     return h, c
+# ```
+#
+# All four layers read the same two vectors, so one product with the stacked matrix does
+# the work of four, and the cut comes after it. Two things are easy to get wrong without
+# any error message: the order of the blocks, and that `h` shows the *new* memory.
+#
+# </details>
+#
 # ## 3 · The layer, and the proof
 #
 # Our cell does eight small matrix products at each step. Two thoughts make it a
@@ -355,6 +422,7 @@ def learn(seed, biases, steps, until=0.01):
     fresh = torch.Generator().manual_seed(seed)
     model, errors = Adder(*biases()), []
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    bar = tqdm(total=steps, desc="training the adder", unit="step", leave=False)
     for step in range(1, steps + 1):
         x, y = adding_problem(64, fresh)
         loss = nn.functional.mse_loss(model(x), y)
@@ -362,11 +430,14 @@ def learn(seed, biases, steps, until=0.01):
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        bar.update()
         if step % 50 == 0:
             answers = predict(model, HELD_OUT[0])
             errors.append(nn.functional.mse_loss(answers, HELD_OUT[1]).item())
             if errors[-1] < until:
                 break
+    bar.total = bar.n  # or a notebook keeps the bar, in red, when stopped early
+    bar.close()
     return model, errors
 
 
@@ -701,8 +772,8 @@ show(
 # %% [markdown]
 # Both are stopped where the validation loss is lowest. It lies above the training
 # loss, partly because the sun was more active in those later years, as the means
-# printed above show. (You cannot
-# compare left and right: 24 months ahead is harder than one.)
+# printed above show. (You cannot compare left and right: 24 months ahead is harder than
+# one.)
 #
 # Beside them stand two simple forecasts. **Persistence** repeats the last month.
 # **AR(132)** is a weighted sum of the last eleven years, by least squares. It too can
@@ -818,8 +889,43 @@ show(
 # late for all. The other two are nearly on time, but too low at most maxima, more so
 # at 24 months. That is not a bug: who is punished by the *square* of the error, and is
 # not sure how high the wave will rise, does best near the middle of what is possible.
+#
+# ### Exercise 6.1 · Feed the forecasts back
+#
+# Write `feed_back(weights, known, steps)`: a closed loop around the smallest of models.
+# The next value is a weighted sum of the last `len(weights)` values, oldest first, so
+# `weights[-1]` belongs to the newest. `known` is a series, (T,), at least as long as
+# `weights`. Forecast `steps` values, each from the measured and forecast values before
+# it, and return them alone: (steps,).
+
+
+# %%
+def feed_back(weights, known, steps):
+    """The next `steps` values of the series, each from those before it."""
+    ...  # your code
+
+
+# %%
+checks.feed_back(feed_back)
 
 # %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def feed_back(weights, known, steps):
+#     values = list(known)
+#     for _ in range(steps):
+#         recent = values[-len(weights) :]
+#         values.append(sum(w * value for w, value in zip(weights, recent)))
+#     return values[-steps:]
+# ```
+#
+# Each forecast joins the series and is read like a measured value, and the oldest value
+# leaves the window. This is what AR(132) did above, and `closed_loop` with an LSTM,
+# whose state takes the place of the window.
+#
+# </details>
+#
 # ## 7 · A fan of futures
 #
 # The closed loop can do what a forecast vector cannot: imagine. It was trained on one
@@ -943,6 +1049,40 @@ assert abs(overall["LSTM, direct"][0] / yearly["rmse"][0] - 1) < 0.05
 # - **Not that chrono always wins.** Its advantage was measured where one thing has to
 #   be kept for 200 steps. The direct network reads twelve steps and uses PyTorch's
 #   ordinary start.
+#
+# ### Questions
+#
+# 1. What would happen if you set the forget bias to 1 in *both* bias arrays of
+# `nn.LSTM`?
+#
+# <details><summary>Answer</summary>
+#
+# PyTorch adds them, so the bias is 2. Put the slider of section 1 on 2: half is left
+# after 5 steps, with bias 1 after 2. That is a longer memory than you meant, and still
+# far from 200 steps.
+#
+# </details>
+#
+# 2. What would happen if you prepared a network for a long memory by opening its forget
+# gates and left its input gates as they are?
+#
+# <details><summary>Answer</summary>
+#
+# It would keep everything, and add every step to it. The table of the race in section 5
+# shows what comes of that: with chrono for both gates the middle one of five runs took
+# 400 steps, with the forget gate only 2,400, and one run never learned.
+#
+# </details>
+#
+# 3. What would happen if you judged the sunspot forecasts by the first month alone?
+#
+# <details><summary>Answer</summary>
+#
+# You would see hardly a difference. In the table of section 6, errors one month ahead
+# lie between 18 and 20 sunspots, persistence among them. At 24 months persistence is at
+# 59, and the others lie between 29 and 31.
+#
+# </details>
 #
 # ## Summary
 #

@@ -52,7 +52,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from utils import set_up
+from utils import checks, set_up
 from utils.data import Standardiser, chronological_split, load_sunspots, windows
 from utils.forecasting import autoregression, persistence, rmse, seasonal_naive
 from utils.plotting import BLUE, GREY, INK, ORANGE, PALE, explore, plot_band
@@ -121,6 +121,42 @@ assert len(known) == 8 - 4 - 2 + 1
 # it. In general there are $N - \text{length} - \text{horizon} + 1$ pairs in $N$
 # values, where the **horizon** is the number of steps to forecast.
 #
+# ### Exercise 2.1 · Cut the windows yourself
+#
+# Write `my_windows(series, length, horizon)`, which does what `windows` does: for a
+# series of shape (N,) it returns two arrays, all windows (pairs, length) and, in the
+# same order, what follows each (pairs, horizon). Use slices such as `series[2:6]`,
+# and leave out no pair.
+
+
+# %%
+def my_windows(series, length, horizon):
+    """All windows (pairs, length), and what follows each (pairs, horizon)."""
+    ...  # your code
+
+
+# %%
+checks.my_windows(my_windows)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def my_windows(series, length, horizon):
+#     known, future = [], []
+#     for start in range(len(series) - length - horizon + 1):
+#         end = start + length
+#         known.append(series[start:end])
+#         future.append(series[end : end + horizon])
+#     return np.array(known), np.array(future)
+# ```
+#
+# The target begins where the window ends. A slice leaves out its end, so `end` is
+# both the end of the one and the start of the other, and no value is in both. The
+# last start is the one whose target ends with the series.
+#
+# </details>
+#
 # ## 3 · Split by time, scale by the past
 #
 # A forecast is judged on data that the network never saw. Time decides which:
@@ -185,6 +221,38 @@ assert again[0][0].equal(train[0]) and again[1][1].equal(validation[1])
 # %% [markdown]
 # Training and validation do not notice. What is computed from them, weights included,
 # cannot contain the future.
+#
+# ### Exercise 3.1 · Scale by the past
+#
+# Write `standardised(series, train_length)` without `Standardiser`: the whole series,
+# of shape (N,), shifted and divided such that its first `train_length` values have
+# mean 0 and standard deviation 1. (The standard deviation is the root of the mean
+# squared distance from the mean; NumPy's `std` computes it.)
+
+
+# %%
+def standardised(series, train_length):
+    """The series, scaled by the mean and spread of its training part."""
+    ...  # your code
+
+
+# %%
+checks.standardised(standardised)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def standardised(series, train_length):
+#     known = np.asarray(series)[:train_length]
+#     return (series - known.mean()) / known.std()
+# ```
+#
+# Two numbers are measured on the past and applied to everything. The later values
+# need not have mean 0: if the level of the series has moved, the network must be able
+# to see it.
+#
+# </details>
 #
 # ## 4 · The network
 #
@@ -358,6 +426,47 @@ show(
 # Training falls while validation rises: the network is learning the noise of its
 # examples by heart, which is called **overfitting**. Here neither happens. Both curves
 # come to rest near the floor.
+#
+# ### Exercise 5.1 · Write the loop
+#
+# Write `descend(layer, x, y, steps, lr, limit)`. It trains `layer`, an `nn.Linear`,
+# for `steps` steps on one batch: inputs `x` of shape (B, I), targets `y` of shape
+# (B, O), the mean squared error as loss. Before each step the gradient of all weights
+# together is clipped to length `limit`. Use the plain rule
+# $w \leftarrow w - \text{lr} \cdot \partial L / \partial w$: that is the optimizer
+# `torch.optim.SGD`, used like Adam. Return `layer.weight, layer.bias`.
+
+
+# %%
+def descend(layer, x, y, steps, lr, limit):
+    """Weight and bias of the layer after some steps downhill."""
+    ...  # your code
+
+
+# %%
+checks.descend(descend)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def descend(layer, x, y, steps, lr, limit):
+#     optimizer = torch.optim.SGD(layer.parameters(), lr=lr)
+#     for _ in range(steps):
+#         loss = squared_error(layer(x), y)
+#         optimizer.zero_grad()
+#         loss.backward()
+#         nn.utils.clip_grad_norm_(layer.parameters(), limit)
+#         optimizer.step()
+#     return layer.weight, layer.bias
+# ```
+#
+# The order is the point. The old gradient has to go before `backward()` adds the new
+# one, and clipping has to come between `backward()`, which makes the gradient, and
+# `step()`, which uses it. A loop in another order often learns too, only worse, and
+# no error tells you.
+#
+# </details>
 #
 # ## 6 · Is it good?
 #
@@ -708,6 +817,13 @@ show(
     "with the two AR models, parts from them after four months and ends at 24.",
 )
 
+# %% [markdown]
+# **Skill** is the share of persistence's error that a forecast removes:
+#
+# $$\text{skill} = 1 - \frac{\text{RMSE}}{\text{RMSE of persistence}}$$
+#
+# 0 is no better than persistence, 1 is perfect.
+
 # %%
 skill = 1 - errors / bars["persistence"]
 linear = 1 - bars["AR(132)"] / bars["persistence"]
@@ -719,12 +835,6 @@ assert abs(errors[:, 0].mean() / bars["AR(24)"][0] - 1) < 0.04
 assert errors[:, 11].mean() < 0.94 * bars["AR(132)"][11]
 
 # %% [markdown]
-# **Skill** is the share of persistence's error that a forecast removes:
-#
-# $$\text{skill} = 1 - \frac{\text{RMSE}}{\text{RMSE of persistence}}$$
-#
-# 0 is no better than persistence, 1 is perfect.
-#
 # At one month the RNN and the linear models tie; AR(24) is even a little ahead. An
 # average of the last months is a good way to remove noise, and a linear model computes
 # just that. Take the linear model there: it is fitted in a blink, and it has one
@@ -900,6 +1010,39 @@ assert errors.mean() < by_month(roots).mean() < by_month(more(known)).mean() < b
 # **4. What is not in the data.** The record comes from many observers and telescopes,
 # February 1824 is a guess between its neighbours, and no cycle is like another. A
 # forecast also has no error bars yet. Lesson 02.2 draws some.
+#
+# ### Questions
+#
+# 1. What would happen if, in the test with the spoiled future (section 3), mean and
+# standard deviation were measured on the whole series?
+#
+# <details><summary>Answer</summary>
+#
+# All three lines would say `False`. The nonsense around 5 would move the mean, and
+# with it all windows and targets. In the cell of section 3 the first two say `True`,
+# because both numbers come from the training part alone.
+#
+# </details>
+#
+# 2. What would happen to the scores of section 6 if the noise were twice as strong?
+#
+# <details><summary>Answer</summary>
+#
+# The best possible score would double. In the table of section 6 the wave itself has
+# an RMSE of 0.18, and all of that is noise. The RNN has 0.18 as well: the noise is
+# all that it leaves, so with twice the noise no training could bring it back to 0.18.
+#
+# </details>
+#
+# 3. What would happen to the verdict if the test part were only its first ten years?
+#
+# <details><summary>Answer</summary>
+#
+# AR(132) would win, 20.7 against 23.1, as the first line printed in section 11 shows.
+# The interval over five seeds in section 9 gives no warning of that: it measures the
+# luck of the start, and all five starts share the same test years.
+#
+# </details>
 #
 # ## Summary
 #

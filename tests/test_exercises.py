@@ -1,0 +1,160 @@
+"""Every exercise, in a kernel that has run its lesson up to there: the stub is "not
+attempted yet", the solution that the learner unfolds is right, and each usual wrong
+answer gets its own hint.
+"""
+
+import inspect
+import re
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from wrong_answers import WRONG
+
+from tools.build_notebooks import ROOT
+from utils import checks
+
+NOTEBOOKS = sorted(ROOT.glob("0*/*.ipynb"))
+CHECK = re.compile(r"checks\.(\w+)\((\w+)\)")
+SOLUTION = re.compile(
+    r"<details><summary>Solution</summary>\n\n```python\n(.*?)\n```\n\n(.*?)\n\n</details>",
+    re.DOTALL,
+)
+
+
+def exercises(notebook):
+    """(position of the check cell, check, name of the function, solution, why)."""
+    found = []
+    for position, cell in enumerate(notebook.cells):
+        match = CHECK.fullmatch(cell.source.strip())
+        if cell.cell_type != "code" or match is None:
+            continue
+        after = notebook.cells[position + 1]
+        solution = SOLUTION.search(after.source)
+        assert solution, f"no folded solution after {cell.source}"
+        found.append((position, *match.groups(), *solution.groups()))
+    return found
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def all_exercises():
+    return [(path, *found) for path in NOTEBOOKS for found in exercises(read(path))]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_lesson_has_two_to_four_exercises_and_three_questions(path):
+    notebook = read(path)
+    assert 2 <= len(exercises(notebook)) <= 4
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    assert text.count("<summary>Answer</summary>") == 3
+    assert text.count("<details>") == text.count("</details>")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_an_exercise_is_task_stub_check_solution(path):
+    notebook = read(path)
+    for position, check, name, solution, why in exercises(notebook):
+        task, stub = notebook.cells[position - 2 : position]
+        assert task.cell_type == "markdown" and stub.cell_type == "code"
+        assert re.search(r"^### Exercise \d+\.\d+ · ", task.source, re.M), check
+        assert f"`{name}(" in task.source
+        first = stub.source.splitlines()[0]
+        assert first.startswith(f"def {name}(") and first in solution
+        assert len(why.split()) >= 8  # the sentence on why
+
+
+def test_every_check_belongs_to_one_exercise_with_three_wrong_answers():
+    used = [check for _, _, check, *_ in all_exercises()]
+    public = [
+        name
+        for name, function in inspect.getmembers(checks, inspect.isfunction)
+        if function.__module__ == "utils.checks" and not name.startswith("_")
+    ]
+    assert sorted(used) == sorted(public) == sorted(WRONG)
+    for name, answers in WRONG.items():
+        hints = [hint for _, hint in answers]
+        assert len(set(hints)) == len(hints) >= 3, name
+
+
+class Kernel:
+    """A kernel in which cells can be run one at a time, for their printed text."""
+
+    def __init__(self, path):
+        self.client = NotebookClient(
+            nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell()]),
+            timeout=600,
+            resources={"metadata": {"path": path.parent}},
+        )
+
+    def run(self, source):
+        cell = nbformat.v4.new_code_cell(source)
+        self.client.execute_cell(cell, 0)
+        return "".join(
+            output.text for output in cell.outputs if output.output_type == "stream"
+        )
+
+
+CHEAT = """
+_solution = {name}
+_memory = []
+def {name}(*arguments):
+    if not _memory:
+        _memory.append(_solution(*arguments))
+    return _memory[0]
+"""
+BROKEN = """
+def {name}(*arguments):
+    return 1 / 0
+"""
+ENDLESS = """
+def {name}(*arguments):
+    while True: pass
+"""
+TIMED = """
+import time as _time
+_start = _time.process_time()
+checks.{check}({name})
+print("used", _time.process_time() - _start)
+"""
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_checks_answer_back(path):
+    notebook = read(path)
+    todo = {position: rest for position, *rest in exercises(notebook)}
+    kernel = Kernel(path)
+    with kernel.client.setup_kernel():
+        for position, cell in enumerate(notebook.cells):
+            if cell.cell_type != "code" or position > max(todo, default=-1):
+                continue
+            printed = kernel.run(cell.source)
+            if position in todo:
+                assert "not attempted yet" in printed
+                _try_out(kernel, notebook.cells[position - 1].source, *todo[position])
+
+
+def _try_out(kernel, stub, check, name, solution, why):
+    def answer(source):
+        kernel.run(source)
+        printed = kernel.run(TIMED.format(check=check, name=name))
+        printed, _, used = printed.rpartition("used ")
+        assert float(used) < 2, f"{check}: the check takes {used} CPU-seconds"
+        return printed
+
+    right = answer(solution)
+    assert right.startswith("✔") and "Hint" not in right, right
+    memory = answer(CHEAT.format(name=name))
+    assert memory.startswith("✘"), f"{check}: a memorised result passed"
+    for source, hint in WRONG[check]:
+        printed = answer(source)
+        assert printed.startswith("✘") and "expected" in printed, printed
+        said = printed.partition("Hint: ")[2]
+        assert hint in said, f"{check}: no hint “{hint}” for\n{source}\n{printed}"
+        # The hints of one exercise tell its mistakes apart.
+        assert sum(other in said for _, other in WRONG[check]) == 1, printed
+    assert "ZeroDivisionError" in answer(BROKEN.format(name=name))
+    assert "no answer in time" in answer(ENDLESS.format(name=name))
+    kernel.run(stub)

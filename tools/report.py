@@ -1,0 +1,422 @@
+"""Measure the headline figures of the course again, over five seeds.
+
+    python3 start.py report            or: .venv/bin/python tools/report.py
+    ... report --only weather names    some sections; the others come from .report/
+
+Writes RESULTS.md and RESULTS.json in the root of the course, and fails (exit status 1)
+if a claim of the lessons is not supported by what was measured now. Every single
+measurement is kept in .report/ when it is done: an interrupted run goes on where it
+stopped, and a measurement is repeated when the code or data behind it have changed.
+`--fresh` forgets all of them first.
+
+Networks, training and scoring are those of the lessons' own scripts. Settings that
+were chosen on validation parts (learning rates) are taken from 02_LSTM_RNN/results/;
+choosing them again is the work of the tools/measure_*.py.
+"""
+
+import argparse
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import platform
+import shutil
+import sys
+import time
+
+os.environ["TQDM_DISABLE"] = "1"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import torch
+
+from tools import benchmark_fit, benchmark_layers, report_text
+from tools import measure_bidirectional_rnn as bidirectional
+from tools import measure_choosing_a_model as choosing
+from tools import measure_gru as gru
+from tools import measure_lstm as lstm
+from tools import measure_simple_rnn as simple
+from tools import measure_stacked_rnn as stacked
+from tools.lesson_functions import load_lesson
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+STORE = ROOT / ".report"
+SEEDS = range(5)
+INTRODUCTION = "01_Introduction_to_RNN/raw_scripts/rnn_intro.py"
+
+
+@functools.cache
+def lesson(name):
+    """The functions of a lesson, loaded once."""
+    if name == "introduction":
+        torch.set_default_dtype(torch.float64)
+        settings = "STEPS", "BATCH", "INPUTS", "UNITS", "LENGTH", "clip"
+        return load_lesson(INTRODUCTION, settings)
+    return {
+        "lstm": lstm,
+        "gru": gru,
+        "stacked": stacked,
+        "bidirectional": bidirectional,
+        "choosing": choosing,
+    }[name].lesson()
+
+
+def stored(name):
+    """A file of results that a tools/measure_*.py has written."""
+    path = ROOT / "02_LSTM_RNN" / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+# --- one function for each kind of measurement: each returns a dict for JSON ---
+
+
+def gradient_factor(cell, value, input_scale):
+    """What one step back keeps of the gradient: mean over five networks."""
+    here = lesson("introduction")
+    make = {
+        "tanh": lambda: here.tanh_cell(value),
+        "linear": lambda: here.tanh_cell(value, squash=lambda a: a),
+        "LSTM": lambda: here.lstm_cell(value),
+        "GRU": lambda: here.gru_cell(value),
+    }[cell]
+    torch.set_default_dtype(torch.float64)
+    try:
+        runs = here.five_seeds(make, input_scale)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    return {"kept": round(here.factor(runs), 3)}
+
+
+def adding_100(model, seed):
+    here = lesson("introduction")
+    layer, start = {
+        "RNN": (torch.nn.RNN, None),
+        "LSTM": (torch.nn.LSTM, None),
+        "LSTM, open gates": (torch.nn.LSTM, here.open_gates),
+    }[model]
+    torch.set_default_dtype(torch.float32)
+    return {"error": float(f"{here.learning_curve(layer, seed, start)[-1]:.3g}")}
+
+
+def sunspot_baselines():
+    """RMSE of the simple forecasts over 1 to 12 months: at one month, and the mean."""
+    here = simple.HERE
+    series = here.load_sunspots()
+    train, _, test = here.chronological_split(len(series))
+    past, future = here.windows(series, 144, 12, part=train)
+    known, actual = here.windows(series, 144, 12, part=test)
+    forecasts = {
+        "persistence": here.persistence(known, horizon=12),
+        "seasonal naive": here.seasonal_naive(known, period=132, horizon=12),
+        "AR(24)": here.autoregression(past, future, order=24)(known),
+        "AR(132)": here.autoregression(past, future, order=132)(known),
+    }
+    found = {}
+    for name, made in forecasts.items():
+        months = [here.rmse(a, b) for a, b in zip(made.T, actual.T, strict=True)]
+        found[name] = [round(months[0], 2), round(float(np.mean(months)), 2)]
+    return found
+
+
+def sunspots_12(step, seed):
+    found = simple.measure_step(step, [seed])
+    return {"month 1": found["by_month"][0][0], "mean": found["test"][0]}
+
+
+def sunspots_24_baselines():
+    here = lesson("lstm")
+    series, ahead = here.sunspots, here.AHEAD
+    known, actual = here.windows(series, 264, ahead, part=here.test)
+    line = here.autoregression(*here.windows(series, 144, ahead, part=here.train), 132)
+    forecasts = {"persistence": here.persistence(known, ahead), "AR(132)": line(known)}
+    return {name: round(here.rmse(y, actual), 2) for name, y in forecasts.items()}
+
+
+def sunspots_24(way, seed):
+    return lstm.sunspot_ways(lesson("lstm"))[way](seed)
+
+
+def adding_200(start, seed):
+    run = lstm.adding_run(lesson("lstm"), start, seed)
+    return {"solved": run["solved"], "steps": run["steps"]}
+
+
+def weather_baselines():
+    here = lesson("gru")
+    actual = here.sets["test"][1]
+    alone = here.ridge_forecasts(here.sets, columns=[0])
+    found = {
+        "persistence": here.same["test"],
+        "ridge, temperature": alone["test"],
+        "ridge, all": here.linear["test"],
+    }
+    return {
+        name: [round(e, 3) for e in here.errors(y, actual).tolist()]
+        for name, y in found.items()
+    }
+
+
+def weather(network, horizon, seed):
+    lr = stored("gru")["networks"][network]["lr"]
+    found = gru.train_one(lesson("gru"), network, horizon, seed, lr)
+    return {"test": round(found["test"], 3), "parameters": found["parameters"]}
+
+
+def names_baselines():
+    """Bits a character of the interpolated n-grams on the test names, by context."""
+    found = choosing.measure_baselines(lesson("choosing"))["names"]
+    return {"by_context": found["by_context"], "test": found["test"]}
+
+
+def names(depth, seed):
+    lr = stored("stacked_rnn")["networks"][depth]["lr"]
+    options = {**stacked.RACE[depth], "lr": lr}
+    found = stacked.train_one(lesson("stacked"), seed, options)
+    return {"test": round(found["test"], 3), "parameters": found["parameters"]}
+
+
+def stress(network, split, seed):
+    lr = stored("bidirectional_rnn")["networks"][network]["lr"]
+    found = bidirectional.train_one(lesson("bidirectional"), network, split, seed, lr)
+    vowels, words = found["test"]
+    return {
+        "vowels": round(vowels, 2),
+        "words": round(words, 2),
+        "parameters": found["parameters"],
+    }
+
+
+def stress_baselines():
+    return choosing.measure_baselines(lesson("choosing"))["stress"]
+
+
+def five_models(task, model, seed):
+    lr = stored("choosing_a_model")["tasks"][task][model]["lr"]
+    found = choosing.train_one(lesson("choosing"), task, model, seed, lr)
+    keys = [key for key in ("test", "words") if key in found]
+    return {key: round(found[key], 3) for key in keys}
+
+
+def layer_times(kind, units):
+    rows = benchmark_layers.measure_kind(kind, units)
+    return {"rows": rows, "two_threads": benchmark_layers.two_threads(kind, units)}
+
+
+def fit_times():
+    return {"ratio": round(benchmark_fit.measure(), 3)}
+
+
+# --- what is measured ---
+
+
+def jobs():
+    """section -> job name -> (function, arguments); names are keys of the store."""
+
+    def seeds(function, *arguments):
+        key = ", ".join(map(str, arguments))
+        return {
+            f"{key} | seed {seed}": (function, (*arguments, seed)) for seed in SEEDS
+        }
+
+    cells = [("tanh", r, s) for s in (1.0, 0.1) for r in (0.9, 1.0, 1.2, 1.5)]
+    cells += [("linear", 1.2, 1.0)]
+    cells += [(cell, bias, 1.0) for cell in ("LSTM", "GRU") for bias in (0, 1, 3)]
+    sections = {
+        "memory": {f"{c}, {v}, {s}": (gradient_factor, (c, v, s)) for c, v, s in cells},
+        "adding 100": {},
+        "sunspots 12": {"baselines": (sunspot_baselines, ())},
+        "sunspots 24": {"baselines": (sunspots_24_baselines, ())},
+        "adding 200": {},
+        "weather": {"baselines": (weather_baselines, ())},
+        "names": {"baselines": (names_baselines, ())},
+        "stress": {"baselines": (stress_baselines, ())},
+        "five models": {},
+        "layers": {
+            f"{kind}, {units}": (layer_times, (kind, units))
+            for kind in benchmark_layers.KINDS
+            for units in benchmark_layers.UNITS
+        },
+        "fit": {"ratio": (fit_times, ())},
+    }
+    for model in ("RNN", "LSTM", "LSTM, open gates"):
+        for seed in range(3):
+            job = (adding_100, (model, seed))
+            sections["adding 100"][f"{model} | seed {seed}"] = job
+    for step in ("raw", "standardised", "change", "twelve"):
+        sections["sunspots 12"] |= seeds(sunspots_12, step)
+    for way in ("direct, 12 months a step", "closed loop"):
+        sections["sunspots 24"] |= seeds(sunspots_24, way)
+    for start in ("forget bias 0", "forget bias 1", "chrono"):
+        sections["adding 200"] |= seeds(adding_200, start)
+    for network in ("RNN", "LSTM", "GRU", "ridge + GRU"):
+        for horizon in range(3):
+            sections["weather"] |= seeds(weather, network, horizon)
+    for depth in stacked.RACE:
+        sections["names"] |= seeds(names, depth)
+    for network in bidirectional.NETWORKS:
+        for split in ("random", "stem"):
+            sections["stress"] |= seeds(stress, network, split)
+    for task, found in stored("choosing_a_model")["tasks"].items():
+        for model in found:
+            sections["five models"] |= seeds(five_models, task, model)
+    return sections
+
+
+# Whose change makes a measurement worthless, beside utils/, data/ and the versions.
+SOURCES = {
+    "memory": [INTRODUCTION],
+    "adding 100": [INTRODUCTION],
+    "sunspots 12": ["02_LSTM_RNN/raw_scripts/simple_rnn.py"],
+    "sunspots 24": ["02_LSTM_RNN/raw_scripts/lstm.py"],
+    "adding 200": ["02_LSTM_RNN/raw_scripts/lstm.py"],
+    "weather": ["02_LSTM_RNN/raw_scripts/gru.py"],
+    "names": [
+        f"02_LSTM_RNN/raw_scripts/{name}.py"
+        for name in ("stacked_rnn", "choosing_a_model")
+    ],
+    "stress": [
+        f"02_LSTM_RNN/raw_scripts/{name}.py"
+        for name in ("bidirectional_rnn", "choosing_a_model")
+    ],
+    "five models": ["02_LSTM_RNN/raw_scripts/choosing_a_model.py"],
+    "layers": [
+        f"02_LSTM_RNN/raw_scripts/{name}.py" for name in ("simple_rnn", "lstm", "gru")
+    ],
+    "fit": [],
+}
+
+
+def versions():
+    import pandas
+
+    return {
+        "Python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "pandas": pandas.__version__,
+    }
+
+
+def fingerprint(section):
+    """Changes with everything that a measurement of this section depends on."""
+    files = [ROOT / name for name in SOURCES[section]]
+    files += [path for path in sorted(ROOT.glob("utils/*.py")) if path.stem != "checks"]
+    files += [ROOT / "data" / "SHA256SUMS", *sorted(ROOT.glob("tools/measure_*.py"))]
+    files += sorted(ROOT.glob("tools/benchmark_*.py"))
+    digest = hashlib.sha256(json.dumps(versions()).encode())
+    for path in files:
+        digest.update(code_of(path))
+    return digest.hexdigest()
+
+
+def code_of(path):
+    """A file's bytes; of a lesson only the code, since its prose measures nothing."""
+    lines = path.read_bytes().splitlines()
+    if path.parent.name == "raw_scripts":
+        lines = [line for line in lines if not line.startswith(b"#")]
+    return b"\n".join(lines)
+
+
+def kept(section, name):
+    """The file that keeps a measurement."""
+    digest = hashlib.sha256(f"{section}|{name}".encode()).hexdigest()[:16]
+    return STORE / f"{digest}.json"
+
+
+def run_job(section, name, function, arguments, mark):
+    """The result of one measurement with its CPU-seconds, from the store if it is."""
+    path = kept(section, name)
+    if path.is_file():
+        old = json.loads(path.read_text(encoding="utf-8"))
+        if old["mark"] == mark:
+            return old
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float32)
+    torch.manual_seed(0)
+    started = time.process_time()
+    result = function(*arguments)
+    seconds = round(time.process_time() - started, 2)
+    entry = {"section": section, "name": name, "mark": mark}
+    entry |= {"cpu_seconds": seconds, "result": result}
+    half = path.with_suffix(".half")  # an interruption leaves no half-written result
+    half.write_text(json.dumps(entry), encoding="utf-8")
+    half.replace(path)
+    return entry
+
+
+def measure(only=None):
+    """section -> name -> entry; says where it is."""
+    STORE.mkdir(exist_ok=True)
+    found, sections = {}, jobs()
+    total = sum(len(some) for some in sections.values())
+    done, spent = 0, 0.0
+    for section, some in sections.items():
+        mark, found[section] = fingerprint(section), {}
+        for name, (function, arguments) in some.items():
+            done += 1
+            fresh = not kept(section, name).is_file()
+            if only and section not in only and fresh:
+                continue
+            if sys.stdout.isatty() or done % 10 == 1:
+                print(f"{done:3} of {total}  {section}: {name}", flush=True)
+            entry = run_job(section, name, function, arguments, mark)
+            found[section][name] = entry
+            spent += entry["cpu_seconds"]
+    print(f"{spent / 60:.1f} CPU-minutes in all, earlier runs included")
+    return found
+
+
+def collect(found):
+    """What RESULTS.json holds: scores, and apart from them the times, which vary."""
+    times = ("layers", "fit")
+    scores = {
+        section: {name: entry["result"] for name, entry in some.items()}
+        for section, some in found.items()
+    }
+    seconds = {
+        section: round(sum(entry["cpu_seconds"] for entry in some.values()))
+        for section, some in found.items()
+    }
+    return {
+        "scores": {key: value for key, value in scores.items() if key not in times},
+        "times": {key: value for key, value in scores.items() if key in times},
+        "cpu_seconds": seconds,
+        "versions": versions(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(SOURCES), metavar="SECTION")
+    parser.add_argument("--fresh", action="store_true", help="forget earlier runs")
+    parser.add_argument(
+        "--render", action="store_true", help="only write RESULTS.md from RESULTS.json"
+    )
+    options = parser.parse_args(arguments)
+    path = ROOT / "RESULTS.json"
+    if not options.render:
+        if options.fresh:
+            shutil.rmtree(STORE, ignore_errors=True)
+        found = measure(options.only)
+        missing = [s for s, some in jobs().items() if set(some) - set(found[s])]
+        if missing:
+            print(f"Not measured yet: {', '.join(missing)}. RESULTS.md is as it was.")
+            return 0
+        text = json.dumps(collect(found), indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+    results = json.loads(path.read_text(encoding="utf-8"))
+    claims = report_text.claims(results)
+    (ROOT / "RESULTS.md").write_text(
+        report_text.markdown(results, claims), encoding="utf-8"
+    )
+    failed = [claim for claim in claims if not claim.holds]
+    for claim in failed:
+        print(f"NOT SUPPORTED: {claim.text} ({claim.where}): {claim.measured}")
+    print(f"RESULTS.md: {len(claims) - len(failed)} of {len(claims)} claims hold")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,552 @@
+"""Turn the scores of RESULTS.json into claims that hold or not, and into RESULTS.md."""
+
+import statistics
+from dataclasses import dataclass
+
+import numpy as np
+
+# Half the width of a 95 % interval for the mean of n values, in standard errors:
+# Student's t (Student 1908), for n - 1 degrees of freedom.
+STUDENT = {3: 4.303, 5: 2.776}
+
+
+@dataclass(frozen=True)
+class Claim:
+    text: str
+    where: str
+    holds: bool
+    measured: str
+    target: bool = False  # an aim of the course, which may be missed and is told so
+
+
+def half_width(values):
+    return STUDENT[len(values)] * statistics.stdev(values) / len(values) ** 0.5
+
+
+def interval(values, digits=2):
+    return f"{statistics.mean(values):.{digits}f} ± {half_width(values):.{digits}f}"
+
+
+def of_seeds(section, key, what):
+    """The values of all seeds of one job."""
+    return [
+        result[what]
+        for name, result in section.items()
+        if name.startswith(f"{key} | seed ")
+    ]
+
+
+def table(header, rows):
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, r)) + " |" for r in rows])
+
+
+def claims(results):
+    found = []
+    for part in (
+        memory_claims,
+        sunspot_claims,
+        lstm_claims,
+        weather_claims,
+        names_claims,
+        stress_claims,
+        five_claims,
+        time_claims,
+    ):
+        found += part(results)
+    return found
+
+
+def memory_claims(results):
+    kept = {k: v["kept"] for k, v in results["scores"]["memory"].items()}
+    adding = results["scores"]["adding 100"]
+    open_, others = (
+        [error for model in models for error in of_seeds(adding, model, "error")]
+        for models in (["LSTM, open gates"], ["RNN", "LSTM"])
+    )
+    return [
+        Claim(
+            "The gradient of a tanh RNN vanishes at spectral radius 1",
+            "01, section 5",
+            kept["tanh, 1.0, 1.0"] < 0.7,
+            f"one step back keeps {kept['tanh, 1.0, 1.0']:.2f}",
+        ),
+        Claim(
+            "because the units are saturated: with inputs ten times smaller it hardly "
+            "does",
+            "01, section 5",
+            kept["tanh, 1.0, 0.1"] > 0.9,
+            f"{kept['tanh, 1.0, 0.1']:.2f}",
+        ),
+        Claim(
+            "Without squashing, radius 1.2 explodes",
+            "01, section 6",
+            kept["linear, 1.2, 1.0"] > 1.1,
+            f"{kept['linear, 1.2, 1.0']:.2f} a step",
+        ),
+        Claim(
+            "A forget bias of 1 still loses gradient at every step, one of 3 does not",
+            "01, section 7",
+            kept["LSTM, 1, 1.0"] < 0.92 and 0.97 < kept["LSTM, 3, 1.0"] < 1.05,
+            f"{kept['LSTM, 1, 1.0']:.2f} and {kept['LSTM, 3, 1.0']:.2f}",
+        ),
+        Claim(
+            "Adding problem, 100 steps: after 500 updates the LSTM with open gates has "
+            "learned it in every run; the plain RNN and the LSTM of PyTorch are still "
+            "guessing",
+            "01, section 7",
+            max(open_) < 0.03 < 0.1 < min(others),
+            f"error ≤ {max(open_):.3f} against ≥ {min(others):.2f}",
+        ),
+    ]
+
+
+def sunspot_claims(results):
+    part = results["scores"]["sunspots 12"]
+    bars, rnn = part["baselines"], of_seeds(part, "twelve", "mean")
+    ar, first = bars["AR(132)"][1], of_seeds(part, "twelve", "month 1")
+    raw = of_seeds(part, "raw", "mean")
+    gain = 100 * (1 - statistics.mean(rnn) / ar)
+    return [
+        Claim(
+            "Sunspots, 1 to 12 months: the RNN is at least 4 % below AR(132)",
+            "02.1, section 9",
+            gain >= 4,
+            f"{gain:.1f} % below",
+            target=True,
+        ),
+        Claim(
+            "and so is every single seed of five below it",
+            "02.1, section 9",
+            max(rnn) < ar,
+            f"at most {max(rnn):.1f} against {ar:.1f}",
+        ),
+        Claim(
+            "One month ahead it is a tie with AR(132)",
+            "02.1, section 9",
+            abs(statistics.mean(first) / bars["AR(132)"][0] - 1) < 0.03,
+            f"{statistics.mean(first):.1f} against {bars['AR(132)'][0]:.1f}",
+        ),
+        Claim(
+            "Without standardising, the network is worse than persistence",
+            "02.1, section 8",
+            min(raw) > 1.5 * bars["persistence"][1],
+            f"at least {min(raw):.0f} against {bars['persistence'][1]:.1f}",
+        ),
+    ]
+
+
+def lstm_claims(results):
+    part, adding = (results["scores"][k] for k in ("sunspots 24", "adding 200"))
+    ar = part["baselines"]["AR(132)"]
+    direct = of_seeds(part, "direct, 12 months a step", "rmse")
+    closed = of_seeds(part, "closed loop", "rmse")
+    chrono, bias = (
+        statistics.median(of_seeds(adding, start, "steps"))
+        for start in ("chrono", "forget bias 1")
+    )
+    return [
+        Claim(
+            "Sunspots, 24 months: the direct LSTM is below AR(132) in every seed",
+            "02.2, section 6",
+            max(direct) < ar,
+            f"at most {max(direct):.1f} against {ar:.1f}",
+        ),
+        Claim(
+            "The closed loop of the LSTM is a tie with AR(132)",
+            "02.2, section 6",
+            abs(statistics.mean(closed) - ar) < half_width(closed),
+            f"{interval(closed, 1)} against {ar:.1f}",
+        ),
+        Claim(
+            "Adding problem, 200 steps: started the chrono way, the LSTM gets below "
+            "0.01 in every run, with at most a third of the updates",
+            "02.2, section 5",
+            all(of_seeds(adding, "chrono", "solved")) and 3 * chrono <= bias,
+            f"median {chrono:.0f} updates against {bias:.0f} with forget bias 1",
+            target=True,
+        ),
+    ]
+
+
+def weather_claims(results):
+    part = results["scores"]["weather"]
+    ridge = part["baselines"]["ridge, all"]
+    by_hours = [of_seeds(part, f"GRU, {i}", "test") for i in range(3)]
+    day = {
+        net: statistics.mean(of_seeds(part, f"{net}, 2", "test"))
+        for net in ("RNN", "LSTM", "GRU", "ridge + GRU")
+    }
+    best = min(day, key=day.get)
+    return [
+        Claim(
+            "Temperature in 1 hour: every GRU beats ridge regression on all variables",
+            "02.3, section 5",
+            max(by_hours[0]) < ridge[0],
+            f"at most {max(by_hours[0]):.3f} against {ridge[0]:.3f} °C",
+            target=True,
+        ),
+        Claim(
+            "In 6 hours it is level with ridge",
+            "02.3, section 5",
+            statistics.mean(by_hours[1]) < 1.01 * ridge[1],
+            f"{statistics.mean(by_hours[1]):.3f} against {ridge[1]:.3f} °C",
+            target=True,
+        ),
+        Claim(
+            "In 24 hours ridge regression wins against all networks",
+            "02.3, section 5",
+            day[best] > ridge[2],
+            f"{ridge[2]:.3f} against {day[best]:.3f} °C ({best})",
+        ),
+        Claim(
+            "In 24 hours a network beats ridge regression",
+            "an aim; 02.3 says that it is missed",
+            day[best] < ridge[2],
+            f"{100 * (day[best] / ridge[2] - 1):.1f} % above ridge",
+            target=True,
+        ),
+    ]
+
+
+def names_claims(results):
+    part = results["scores"]["names"]
+    ngram = part["baselines"]["test"]
+    by_depth = {
+        depth: of_seeds(part, depth, "test")
+        for depth in ("1 layer", "2 layers", "3 layers")
+    }
+    worst = max(max(values) for values in by_depth.values())
+    one = statistics.mean(by_depth["1 layer"])
+    return [
+        Claim(
+            "Surnames: one layer of 128 units needs at most 3.00 bits a character",
+            "02.4",
+            one <= 3.0,
+            f"{interval(by_depth['1 layer'], 3)}",
+            target=True,
+        ),
+        Claim(
+            "Every network of five seeds and three depths is below the best n-gram",
+            "02.4",
+            worst < ngram,
+            f"at most {worst:.3f} against {ngram:.3f}",
+            target=True,
+        ),
+    ]
+
+
+def stress_claims(results):
+    part = results["scores"]["stress"]
+
+    def mean(network, split, what):
+        return statistics.mean(of_seeds(part, f"{network}, {split}", what))
+
+    both = [mean("both directions", "random", what) for what in ("vowels", "words")]
+    one = [mean("forward only", "random", what) for what in ("vowels", "words")]
+    apart = [mean("both directions", "stem", what) for what in ("vowels", "words")]
+    return [
+        Claim(
+            "Stress: both directions get at least 88 % of vowels and 76 % of words",
+            "02.5",
+            both[0] >= 88 and both[1] >= 76,
+            f"{both[0]:.1f} % and {both[1]:.1f} %",
+            target=True,
+        ),
+        Claim(
+            "Forward only, at equal parameters, falls far behind",
+            "02.5",
+            one[0] < both[0] - 5 and one[1] < both[1] - 10,
+            f"{one[0]:.1f} % and {one[1]:.1f} %",
+        ),
+        Claim(
+            "Without relatives of the test words in training the score is lower",
+            "02.5",
+            apart[0] < both[0] and apart[1] < both[1],
+            f"{apart[0]:.1f} % and {apart[1]:.1f} %",
+        ),
+    ]
+
+
+def five_scores(results, task, what="test"):
+    part = results["scores"]["five models"]
+    models = {name.split(", ")[1].split(" | ")[0]: 0 for name in part}
+    found = {m: of_seeds(part, f"{task}, {m}", what) for m in models}
+    return {model: values for model, values in found.items() if values}
+
+
+def paired(results, task, a, b, what="test"):
+    """Mean difference a - b over equal seeds, and half its 95 % interval."""
+    scores = five_scores(results, task, what)
+    difference = np.subtract(scores[a], scores[b]).tolist()
+    return statistics.mean(difference), half_width(difference)
+
+
+def five_claims(results):
+    mean, half = paired(results, "stress", "both ways", "LSTM")
+    bar = results["scores"]["sunspots 12"]["baselines"]["AR(132)"][1]
+    forecast = five_scores(results, "forecast")
+    highest = max(statistics.mean(values) for values in forecast.values())
+    names = five_scores(results, "names")
+    ngram = results["scores"]["names"]["baselines"]["test"]
+    return [
+        Claim(
+            "Five models of one size: for tagging, both directions beat one",
+            "02.6",
+            mean - half > 0,
+            f"{mean:.1f} ± {half:.1f} points of vowels",
+        ),
+        Claim(
+            "All five forecast sunspots better than AR(132) on average",
+            "02.6",
+            highest < bar,
+            f"at most {highest:.2f} against {bar:.2f}",
+        ),
+        Claim(
+            "Every model that may read names is below the best n-gram on average",
+            "02.6",
+            max(statistics.mean(v) for v in names.values()) < ngram,
+            f"at most {max(statistics.mean(v) for v in names.values()):.3f} against "
+            f"{ngram:.3f}",
+        ),
+    ]
+
+
+def layer_rows(results):
+    return [
+        row for entry in results["times"]["layers"].values() for row in entry["rows"]
+    ]
+
+
+def time_claims(results):
+    rows, ratio = layer_rows(results), results["times"]["fit"]["ratio"]["ratio"]
+    slow = max(row["lesson"] for row in rows if row["kind"] == "LSTM")
+    gated = [row for row in rows if row["kind"] != "RNN"]
+    return [
+        Claim(
+            "The lessons' LSTM and GRU are faster than the textbooks' loop at every "
+            "size",
+            "tools/benchmark_layers.py",
+            all(row["lesson"] < row["textbook"] for row in gated),
+            "ratios of "
+            f"{min(r['textbook'] / r['lesson'] for r in gated):.1f} to "
+            f"{max(r['textbook'] / r['lesson'] for r in gated):.1f}",
+        ),
+        Claim(
+            "The hand-written LSTM takes at most 4 times as long as nn.LSTM",
+            "tools/benchmark_layers.py",
+            slow <= 4,
+            f"up to {slow:.1f} times, depending on size",
+            target=True,
+        ),
+        Claim(
+            "fit costs at most 5 % more than the loop by hand",
+            "tools/benchmark_fit.py",
+            ratio <= 1.05,
+            f"{100 * (ratio - 1):.1f} %",
+            target=True,
+        ),
+    ]
+
+
+# --- RESULTS.md ---
+
+
+def markdown(results, claims):
+    aims = [claim for claim in claims if claim.target]
+    missed = [claim for claim in aims if not claim.holds]
+    said = [claim for claim in claims if not claim.target]
+    parts = [
+        "# Results, measured by one command",
+        "Written by `python3 start.py report`, which trains everything below anew, "
+        "with the code of the lessons, over five seeds. Nothing here is typed by "
+        "hand. Scores are repeated to the last printed digit by a second run on the "
+        "same machine; times are not, and stand at the end.",
+        table(
+            ["What", "Version"],
+            [*results["versions"].items(), ["machine", results["machine"]]],
+        ),
+        "An interval (±) is Student's 95 % interval for the mean over five seeds, if "
+        "not said otherwise. It tells how far the luck of the start reaches, not what "
+        "other data would give.",
+        "## Claims of the lessons",
+        claim_table(said),
+        "## Aims",
+        f"{len(aims) - len(missed)} of {len(aims)} are reached.",
+        claim_table(aims),
+        *scores_markdown(results),
+        *times_markdown(results),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def claim_table(claims):
+    return table(
+        ["Claim", "Where", "Measured", "Holds"],
+        [[c.text, c.where, c.measured, "yes" if c.holds else "**no**"] for c in claims],
+    )
+
+
+def scores_markdown(results):
+    scores = results["scores"]
+    yield "## Memory (01)"
+    yield (
+        "What one step back keeps of the gradient: mean of five random networks of 64 "
+        "units, from 10 to 60 steps before the loss."
+    )
+    yield table(
+        ["Cell", "Radius or bias", "Size of inputs", "One step keeps"],
+        [
+            [*name.split(", "), f"{v['kept']:.2f}"]
+            for name, v in scores["memory"].items()
+        ],
+    )
+    yield "Adding problem, 100 steps, error after 500 updates, three seeds:"
+    yield table(
+        ["Network", "Errors"],
+        [
+            [
+                m,
+                ", ".join(
+                    f"{e:.3f}" for e in of_seeds(scores["adding 100"], m, "error")
+                ),
+            ]
+            for m in ("RNN", "LSTM", "LSTM, open gates")
+        ],
+    )
+    yield "## Sunspots (02.1, 02.2)"
+    part, names = scores["sunspots 12"], ("raw", "standardised", "change", "twelve")
+    rows = [
+        [name, f"{a:.1f}", f"{b:.1f}"] for name, (a, b) in part["baselines"].items()
+    ]
+    for name in names:
+        months = [of_seeds(part, name, what) for what in ("month 1", "mean")]
+        rows.append([f"RNN, {name}", *(interval(values, 2) for values in months)])
+    yield table(["RMSE in sunspots", "1 month", "mean of 1 to 12 months"], rows)
+    part = scores["sunspots 24"]
+    rows = [[name, f"{value:.1f}"] for name, value in part["baselines"].items()]
+    rows += [
+        [f"LSTM, {way}", interval(of_seeds(part, way, "rmse"))]
+        for way in ("direct, 12 months a step", "closed loop")
+    ]
+    yield table(["RMSE in sunspots", "24 months"], rows)
+    part = scores["adding 200"]
+    yield "## Adding problem, 200 steps (02.2)"
+    yield table(
+        ["Start of the LSTM", "Runs below 0.01", "Updates, median"],
+        [
+            [
+                start,
+                f"{sum(of_seeds(part, start, 'solved'))} of 5",
+                f"{statistics.median(of_seeds(part, start, 'steps')):.0f}",
+            ]
+            for start in ("forget bias 0", "forget bias 1", "chrono")
+        ],
+    )
+    yield "## Temperature at JFK (02.3)"
+    part = scores["weather"]
+    rows = [
+        [name, *(f"{error:.3f}" for error in errors)]
+        for name, errors in part["baselines"].items()
+    ]
+    rows += [
+        [net, *(interval(of_seeds(part, f"{net}, {i}", "test"), 3) for i in range(3))]
+        for net in ("RNN", "LSTM", "GRU", "ridge + GRU")
+    ]
+    yield table(["MAE in °C", "1 hour", "6 hours", "24 hours"], rows)
+    yield "## Surnames (02.4)"
+    part = scores["names"]
+    rows = [
+        [f"Witten-Bell, {k} letters of context", f"{bits:.3f}", ""]
+        for k, bits in enumerate(part["baselines"]["by_context"])
+    ]
+    for depth in ("1 layer", "2 layers", "3 layers"):
+        size = of_seeds(part, depth, "parameters")[0]
+        rows.append(
+            [f"LSTM, {depth}", interval(of_seeds(part, depth, "test"), 3), f"{size:,}"]
+        )
+    yield table(["Model", "Bits a character", "Parameters"], rows)
+    yield "## Stress (02.5)"
+    part = scores["stress"]
+    rows = [
+        [f"counting: {name}", "random", f"{v:.1f}", f"{w:.1f}", ""]
+        for name, (v, w) in part["baselines"].items()
+    ]
+    for network in ("forward only", "both directions"):
+        for split in ("random", "stem"):
+            key = f"{network}, {split}"
+            found = [of_seeds(part, key, what) for what in ("vowels", "words")]
+            size = of_seeds(part, key, "parameters")[0]
+            rows.append([network, split, *(interval(v, 1) for v in found), f"{size:,}"])
+    yield table(
+        ["Model", "Split", "% of vowels", "% of words", "Parameters"],
+        rows,
+    )
+    yield "## Five models of one size (02.6)"
+    yield (
+        "The third column compares with the LSTM, seed by seed: the mean difference "
+        "and its 95 % interval."
+    )
+    units = {
+        "forecast": "sunspots, RMSE, mean of 12 months",
+        "names": "surnames, bits a character",
+        "stress": "stress, % of vowels",
+    }
+    for task, unit in units.items():
+        rows = []
+        for model, values in five_scores(results, task).items():
+            mean, half = paired(results, task, model, "LSTM")
+            against = "" if model == "LSTM" else f"{mean:+.3f} ± {half:.3f}"
+            rows.append([model, interval(values, 3), against])
+        yield table([f"Model ({unit})", "Score", "Difference to the LSTM"], rows)
+
+
+def times_markdown(results):
+    yield "## Times"
+    yield "CPU-seconds on one thread. These differ from machine to machine."
+    rows = list(results["cpu_seconds"].items())
+    total = sum(seconds for _, seconds in rows)
+    yield table(
+        ["Measuring", "CPU-seconds"], [*rows, ["together", f"{total / 60:.1f} minutes"]]
+    )
+    yield (
+        "Each layer forward and backward, batch 32, as many inputs as units. *Lesson* "
+        "is the layer written by hand in the course, *textbook* the loop with a "
+        "product for each gate and input; both relative to `torch.nn`. Growth: time is "
+        "proportional to T to this power, from 50 to 800 steps."
+    )
+    rows = []
+    for entry in results["times"]["layers"].values():
+        for row in entry["rows"]:
+            growth = f"{row['exponent_nn']:.2f}" if "exponent_nn" in row else ""
+            ours = f"{row['exponent_lesson']:.2f}" if "exponent_nn" in row else ""
+            threads = f"{entry['two_threads']:.2f}" if row["steps"] == 200 else ""
+            rows.append(
+                [
+                    row["kind"],
+                    row["units"],
+                    row["steps"],
+                    f"{row['ms']:.1f}",
+                    f"{row['lesson']:.2f}",
+                    f"{row['textbook']:.2f}",
+                    growth,
+                    ours,
+                    threads,
+                ]
+            )
+    yield table(
+        [
+            "Layer",
+            "Units",
+            "Steps",
+            "nn, ms",
+            "lesson / nn",
+            "textbook / nn",
+            "growth, nn",
+            "growth, lesson",
+            "two threads / one",
+        ],
+        rows,
+    )
+    ratio = results["times"]["fit"]["ratio"]["ratio"]
+    yield f"`fit` takes {ratio:.3f} times as long as the same loop written by hand."
