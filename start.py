@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Open the course in JupyterLab, or test it. Needs Python 3.11 or newer, nothing else.
 
-    python3 start.py lab     install what the lessons need into .venv, open JupyterLab
-    python3 start.py test    the same, then run every test and every notebook
+    python3 start.py lab       install what the lessons need into .venv, open JupyterLab
+    python3 start.py test      the same, then run every test and every notebook
+    python3 start.py report    the same, then measure the figures of RESULTS.md again
 
-Options after the command go to JupyterLab or to pytest; `--help` after a command
-tells more. The first run downloads the packages of requirements.txt, later runs start
-at once.
+Options after the command go to JupyterLab, pytest or the report; `--help` after a
+command tells more. The first run downloads the packages of requirements.txt, later
+runs start at once.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ OLDEST = (3, 11)
 LAB_HELP = """usage: python3 start.py lab [options]
 
 Install the packages of requirements.txt into .venv if that is still to be done, then
-open JupyterLab at the course folder on the first lesson. Stop it with Ctrl-C.
+open JupyterLab at the course folder on the first lesson. Stop it with Ctrl-C, twice.
 
 All options go to JupyterLab. Often used:
   --no-browser     print the address instead of opening a browser
@@ -46,9 +47,22 @@ All options go to pytest. Often used:
   tests/FILE.py    only this file
   -n 0             one process (easier to read while debugging)
 """
-# 1.5 GB was measured with the CPU build of PyTorch; the build with CUDA is far larger.
+REPORT_HELP = """usage: python3 start.py report [options]
+
+Install the packages of requirements.txt into .venv if that is still to be done, then
+train the networks of the lessons anew over five seeds and write RESULTS.md. Half an
+hour of computing; interrupted, it goes on where it stopped. Ends with an error if a
+claim of the lessons is not supported.
+
+Options:
+  --only SECTION   only this section, for instance weather
+  --fresh          forget what earlier runs have measured
+  --render         only write RESULTS.md from RESULTS.json
+"""
+HELP = {"lab": LAB_HELP, "test": TEST_HELP, "report": REPORT_HELP}
+# 1.7 GB was measured with the CPU build of PyTorch; the build with CUDA is far larger.
 DISK_FULL = (
-    "the disk is full. The packages need 1.5 GB, on Linux several more for PyTorch's "
+    "the disk is full. The packages need 1.7 GB, on Linux several more for PyTorch's "
     "GPU libraries. Free some space and run this again."
 )
 NO_NETWORK = (
@@ -75,17 +89,18 @@ def main(arguments):
     if command in ("-h", "--help"):
         print(__doc__.strip())
         return 0
-    if command not in ("lab", "test"):
+    if command not in HELP:
         told = f"'{command}' is not a command. " if command else ""
         raise Problem(f"{told}Say what to do:\n\n{__doc__.strip()}")
     if "-h" in rest or "--help" in rest:
-        print((LAB_HELP if command == "lab" else TEST_HELP).strip())
+        print(HELP[command].strip())
         return 0
     check_python()
     if command == "lab":
         check_port(rest)
     install()
-    return run_lab(rest) if command == "lab" else run_tests(rest)
+    run = {"lab": run_lab, "test": run_tests, "report": run_report}[command]
+    return run(rest)
 
 
 def check_python():
@@ -274,6 +289,10 @@ def run_lab(options, python=None):
 
 def run_tests(options):
     return run([venv_python(), "-m", "pytest", *options])
+
+
+def run_report(options):
+    return run([venv_python(), str(ROOT / "tools" / "report.py"), *options])
 
 
 if __name__ == "__main__":

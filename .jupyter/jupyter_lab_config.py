@@ -1,3 +1,11 @@
 # Read because start.py sets JUPYTER_CONFIG_PATH to this folder.
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import course_server
+
 c = get_config()  # noqa: F821  (JupyterLab defines it)
-c.LabApp.default_url = "/lab/tree/01_Introduction_to_RNN/RNN_Introduction.ipynb"
+c.LabApp.default_url = "/start"
+c.ServerApp.extra_services = ["course_server"]
+c.ServerApp.contents_manager_class = course_server.LessonContents

@@ -172,6 +172,7 @@ def say(*arguments):
         (["--help"], "start.py lab"),
         (["lab", "--help"], "--no-browser"),
         (["test", "-h"], "pytest"),
+        (["report", "-h"], "RESULTS.md"),
     ],
 )
 def test_help(arguments, told):

@@ -54,7 +54,12 @@ def lessons():
 
 def from_script(script):
     """The notebook that a script stands for, without outputs."""
-    notebook = jupytext.read(script)
+    return from_text(script.read_text(encoding="utf-8"))
+
+
+def from_text(text):
+    """The notebook that the text of a script stands for, without outputs."""
+    notebook = jupytext.reads(text, fmt="py:percent")
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen = {}

@@ -248,21 +248,22 @@ def stress_claims(results):
     return [
         Claim(
             "Stress: both directions get at least 88 % of vowels and 76 % of words",
-            "02.5",
+            "02.5, section 5",
             both[0] >= 88 and both[1] >= 76,
             f"{both[0]:.1f} % and {both[1]:.1f} %",
             target=True,
         ),
         Claim(
             "Forward only, at equal parameters, falls far behind",
-            "02.5",
+            "02.5, section 5",
             one[0] < both[0] - 5 and one[1] < both[1] - 10,
             f"{one[0]:.1f} % and {one[1]:.1f} %",
         ),
         Claim(
-            "Without relatives of the test words in training the score is lower",
-            "02.5",
-            apart[0] < both[0] and apart[1] < both[1],
+            "Keeping relatives of the test words out of training makes no difference "
+            "that could be measured here",
+            "02.5, section 5",
+            max(abs(x - y) for x, y in zip(apart, both, strict=True)) < 1.5,
             f"{apart[0]:.1f} % and {apart[1]:.1f} %",
         ),
     ]

@@ -1,0 +1,35 @@
+"""The course's Markdown, as tests read it."""
+
+import nbformat
+from markdown_it import MarkdownIt
+
+from tools.build_notebooks import ROOT, lessons
+
+NOTEBOOKS = [path for _, path in lessons() if path.is_file()]
+GUIDES = [
+    path
+    for path in sorted(ROOT.rglob("*.md"))
+    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+    and "artifacts" not in path.relative_to(ROOT).parts
+]
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+
+
+def short(path):
+    """A path as it is called in the course, for the names of tests."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def markdown(path):
+    """All the Markdown of a guide or a notebook."""
+    if path.suffix == ".ipynb":
+        cells = nbformat.read(path, 4).cells
+        return "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
+    return path.read_text(encoding="utf-8")
+
+
+def tokens(source):
+    """The pieces of a Markdown text, those inside of paragraphs included."""
+    for block in MARKDOWN.parse(source):
+        yield block
+        yield from block.children or []

@@ -1,0 +1,68 @@
+"""Every lesson runs in Colab: alone in an empty folder, with the versions found there.
+
+It downloads an environment of its own, and so it runs in CI only (or with CI=true).
+"""
+
+import os
+import shutil
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+from tools import colab_check
+from tools.build_notebooks import lessons
+
+PATHS = [path for _, path in lessons() if path.is_file()]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        os.environ.get("CI", "").lower() in ("", "0", "false"),
+        reason="needs a download of its own; set CI=true to run it",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    assert shutil.which("git"), "the set-up cell needs git, as Colab has it"
+    colab_check.install()
+    return colab_check.bare_repository(tmp_path_factory.mktemp("repository"))
+
+
+def test_the_environment_has_colabs_versions(repository):
+    installed = {name.lower() for name in colab_check.installed()}
+    for pin in colab_check.PINS:
+        assert f"{pin.replace('==', '-')}.dist-info" in installed
+    assert not [name for name in installed if name.startswith("torch")]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
+def test_a_lesson_alone_runs_to_its_end_and_installs_nothing(
+    path, repository, tmp_path
+):
+    before = colab_check.installed()
+    folder = tmp_path / "content"
+    notebook = colab_check.run(path, repository, folder)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert outputs and not [o for o in outputs if o.output_type == "error"]
+    assert sorted(p.name for p in folder.iterdir()) == [path.name, "course"]
+    assert colab_check.installed() == before
+
+
+@pytest.mark.parametrize(
+    "source, why",
+    [
+        ("assert 1 == 2, 'a claim that fails'", "a claim that fails"),
+        ("import jupytext", "No module named 'jupytext'"),  # the course has it
+        ("import torch, numpy\nassert numpy.__version__ != '2.1.3'", "AssertionError"),
+    ],
+)
+def test_what_does_not_work_in_colab_is_found(source, why, repository, tmp_path):
+    notebook = nbformat.read(PATHS[0], 4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    code[1].source = source
+    spoiled = tmp_path / "spoiled.ipynb"
+    nbformat.write(notebook, spoiled)
+    with pytest.raises(CellExecutionError, match=why):
+        colab_check.run(spoiled, repository, tmp_path / "content")
