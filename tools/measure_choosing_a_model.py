@@ -1,0 +1,261 @@
+"""Train all models of lesson 02.6 on its three tasks, five seeds each.
+
+    python tools/measure_choosing_a_model.py             everything
+    python tools/measure_choosing_a_model.py inference   that part only
+
+Writes 02_LSTM_RNN/results/choosing_a_model.json (fifteen CPU-minutes on one thread):
+
+tasks      task -> model -> parameters; selection (mean validation score of the first
+           seeds at each learning rate) and the rate chosen by it; then, for each seed
+           with that rate, the validation and test score and CPU-seconds of training
+baselines  names: bits a character of an interpolated Witten-Bell model on the test
+           part, by letters of context (0 to 5), and the context chosen on the
+           validation part; stress: two counting rules, percentage of vowels and of
+           words right on the test part
+inference  task -> model -> microseconds for one example alone: the whole sequence
+           (of `steps` steps), and one step from a carried state, where that is possible
+
+Scores: forecast, RMSE in sunspots, mean of 12 months ahead; names, bits a character;
+stress, on validation bits a vowel, on test the percentage of vowels that are right and,
+as `words`, of words with all vowels right. Lower is better but for percentages.
+Times belong to the machine that wrote the file.
+
+Networks and training are those of the lesson's script: this file only runs them more
+often.
+"""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import platform
+import statistics
+import sys
+import time
+from collections import Counter, defaultdict
+
+os.environ["TQDM_DISABLE"] = "1"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import torch
+
+from tools.lesson_functions import load_lesson
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SCRIPT = "02_LSTM_RNN/raw_scripts/choosing_a_model.py"
+RESULT = ROOT / "02_LSTM_RNN" / "results" / "choosing_a_model.json"
+SEEDS = range(5)
+# Seeds to choose the learning rate on. Forecasts scatter more, and take less time.
+CHOOSING = {"forecast": range(5), "names": range(2), "stress": range(2)}
+RATES = {
+    "forecast": (0.001, 0.003, 0.01),
+    "names": (0.01, 0.017, 0.03, 0.05),
+    "stress": (0.005, 0.01, 0.02, 0.04),
+}
+EPOCHS = {"forecast": 60, "names": 10, "stress": 5}
+# A bidirectional character model reads the letter that it is asked for.
+NOT_APPLICABLE = {("names", "both ways")}
+# The assignments of the lesson that its functions build on.
+NEEDED = {"MODELS", "SIZES", "sunspots", "parts", "scale", "cuts", "pairs"}
+NEEDED |= {"codes", "names", "table", "sounds", "spoken", "words"}
+
+
+def lesson():
+    """The lesson's networks, data and training, without its experiments."""
+    return load_lesson(SCRIPT, NEEDED)
+
+
+def train_one(here, task, model, seed, lr):
+    """Scores and CPU-seconds of one network."""
+    net, started = here.Network(model, task, seed), time.process_time()
+    if task == "forecast":
+        options = {"epochs": EPOCHS[task], "batch_size": 128, "lr": lr, "seed": seed}
+        here.fit(net, here.pairs[0], here.pairs[1], **options)
+    else:
+        train, validation, test = getattr(here, task if task == "names" else "words")
+        here.train(net, train, validation, lr, EPOCHS[task], seed)
+    seconds = time.process_time() - started
+    if task == "forecast":
+        scores = [here.mean_rmse(here.forecast(net, part), part) for part in (1, 2)]
+        result = {"validation": scores[0], "test": scores[1]}
+    elif task == "names":
+        result = {
+            "validation": here.bits(net, validation),
+            "test": here.bits(net, test),
+        }
+    else:
+        vowels, whole = here.right(net, test)
+        result = {
+            "validation": here.bits(net, validation),
+            "test": vowels,
+            "words": whole,
+        }
+    result = {key: round(float(value), 4) for key, value in result.items()}
+    return result | {"cpu_seconds": round(seconds, 1)}
+
+
+def measure(here, task, model):
+    """The entry of one model: choose a learning rate, then train with all seeds."""
+    runs = {
+        lr: [train_one(here, task, model, seed, lr) for seed in CHOOSING[task]]
+        for lr in RATES[task]
+    }
+    selection = {
+        str(lr): round(statistics.mean(run["validation"] for run in found), 4)
+        for lr, found in runs.items()
+    }
+    lr = float(min(selection, key=selection.get))
+    rest = [seed for seed in SEEDS if seed not in CHOOSING[task]]
+    kept = runs[lr] + [train_one(here, task, model, seed, lr) for seed in rest]
+    weights = here.Network(model, task).parameters()
+    entry = {"parameters": sum(w.numel() for w in weights)}
+    entry |= {"selection": selection, "lr": lr}
+    entry |= {key: [run[key] for run in kept] for key in kept[0]}
+    seconds = time.process_time()
+    print(f"{task} {model}: {selection}, {seconds:.0f} CPU-s so far", flush=True)
+    return entry
+
+
+def count_names(names, longest):
+    """Context -> how often each symbol followed it, for contexts up to `longest`."""
+    followed = defaultdict(Counter)
+    for codes in names:
+        for t in range(1, len(codes)):
+            for k in range(min(longest, t) + 1):
+                followed[tuple(codes[t - k : t])][codes[t]] += 1
+    return followed
+
+
+def witten_bell_bits(followed, names, longest):
+    """Bits a character of the interpolated model with 0 to `longest` symbols."""
+    bits, answers = [0.0] * (longest + 1), 0
+    for codes in names:
+        for t in range(1, len(codes)):
+            p, answers = 1 / 27, answers + 1
+            for k in range(longest + 1):
+                # Before the mark at the start there is nothing: p stays as it is.
+                seen = followed.get(tuple(codes[t - k : t])) if k <= t else None
+                if seen:
+                    n, kinds = sum(seen.values()), len(seen)
+                    p = (seen[codes[t]] + kinds * p) / (n + kinds)
+                bits[k] -= math.log2(p)
+    return [total / answers for total in bits]
+
+
+def vowels_of(phonemes, stress):
+    """For each vowel of a word: the keys of the rules, longest first; its stress."""
+    asked = [(p, s) for p, s in zip(phonemes, stress, strict=True) if s >= 0]
+    vowels = tuple(p for p, _ in asked)
+    for k, (vowel, answer) in enumerate(asked):
+        yield [(vowels, k), (vowel, len(vowels), k), (vowel,)], answer
+
+
+def counting_rules(train, test):
+    """Percentage of vowels and of words right: the commonest answer for a key."""
+    followed = defaultdict(Counter)
+    for word in train:
+        for keys, answer in vowels_of(*word):
+            for key in keys:
+                followed[key][answer] += 1
+    scores = {}
+    for name, first in (("the vowel", 2), ("all vowels", 0)):
+        hits = []
+        for word in test:
+            hits.append([])
+            for keys, answer in vowels_of(*word):
+                known = next(key for key in keys[first:] if key in followed)
+                hits[-1].append(followed[known].most_common(1)[0][0] == answer)
+        vowels = [hit for word in hits for hit in word]
+        shares = np.mean(vowels), np.mean([all(word) for word in hits])
+        scores[name] = [round(100 * float(share), 2) for share in shares]
+    return scores
+
+
+def measure_baselines(here):
+    train, validation, test = here.split(here.codes)
+    followed = count_names(train, longest=5)
+    on_validation = witten_bell_bits(followed, validation, longest=5)
+    on_test = [round(b, 4) for b in witten_bell_bits(followed, test, longest=5)]
+    context = on_validation.index(min(on_validation))
+    names = {"by_context": on_test, "context": context, "test": on_test[context]}
+    words = [*zip(here.table["phonemes"], here.table["stress"], strict=True)]
+    train, _, test = here.split(words)
+    return {"names": names, "stress": counting_rules(train, test)}
+
+
+def measure_inference(here, task, models, rounds=300):
+    """Median time of one example, the models taken in turn."""
+    steps = {"forecast": 12, "names": 8, "stress": 7}[task]
+    shape = (1, steps, 12) if task == "forecast" else (1, steps)
+    x = torch.randn(shape) if task == "forecast" else torch.randint(0, 27, shape)
+    nets = {model: here.Network(model, task).eval() for model in models}
+    states = {model: net.rnn(net.embed(x))[1] for model, net in nets.items()}
+
+    def one_step(model):
+        net = nets[model]
+        out, _ = net.rnn(net.embed(x[:, :1]), states[model])
+        return net.head(out)
+
+    streaming = [model for model in models if not nets[model].rnn.bidirectional]
+    jobs = {(model, "sequence"): lambda m=model: nets[m](x) for model in models}
+    jobs |= {(model, "step"): lambda m=model: one_step(m) for model in streaming}
+    taken = {key: [] for key in jobs}
+    with torch.inference_mode():
+        for _ in range(rounds + 20):  # the first twenty warm up
+            for key, job in jobs.items():
+                started = time.process_time_ns()
+                job()
+                taken[key].append(time.process_time_ns() - started)
+    found = {key: statistics.median(times[20:]) / 1000 for key, times in taken.items()}
+    result = {
+        model: {"sequence_us": round(found[model, "sequence"])} for model in models
+    }
+    for model in streaming:
+        result[model]["step_us"] = round(found[model, "step"])
+    return {"steps": steps, "models": result}
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    sections = (*RATES, "baselines", "inference")
+    parser.add_argument("section", nargs="*", help=f"of {', '.join(sections)}")
+    chosen = parser.parse_args(arguments).section or sections
+    if unknown := set(chosen) - set(sections):
+        parser.error(f"no such section: {', '.join(unknown)}")
+    started, here, result = time.process_time(), lesson(), {}
+    if set(chosen) != set(sections):  # keep the rest of the file
+        result = json.loads(RESULT.read_text(encoding="utf-8"))
+    result["versions"] = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+    result["settings"] = {
+        "machine": f"{platform.machine()}, one thread",
+        "seeds": list(SEEDS),
+        "seeds_to_choose_lr": {task: len(seeds) for task, seeds in CHOOSING.items()},
+        "epochs": EPOCHS,
+        "batch_size": 128,
+    }
+    models = {
+        task: [m for m in here.MODELS if (task, m) not in NOT_APPLICABLE]
+        for task in RATES
+    }
+    tasks = result.setdefault("tasks", {})
+    for task in RATES:
+        if task in chosen:
+            tasks[task] = {model: measure(here, task, model) for model in models[task]}
+    if "baselines" in chosen:
+        result["baselines"] = measure_baselines(here)
+    if "inference" in chosen:
+        result["inference"] = {
+            task: measure_inference(here, task, models[task]) for task in RATES
+        }
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"{(time.process_time() - started) / 60:.1f} CPU-minutes")
+
+
+if __name__ == "__main__":
+    main()
