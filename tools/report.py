@@ -263,28 +263,32 @@ def jobs():
     return sections
 
 
-# Whose change makes a measurement worthless, beside utils/, data/ and the versions.
+# Whose change makes a measurement worthless, beside utils/, data/ and the versions:
+# lessons and the scripts that measure with their functions.
 SOURCES = {
-    "memory": [INTRODUCTION],
-    "adding 100": [INTRODUCTION],
-    "sunspots 12": ["02_LSTM_RNN/raw_scripts/simple_rnn.py"],
-    "sunspots 24": ["02_LSTM_RNN/raw_scripts/lstm.py"],
-    "adding 200": ["02_LSTM_RNN/raw_scripts/lstm.py"],
-    "weather": ["02_LSTM_RNN/raw_scripts/gru.py"],
-    "names": [
-        f"02_LSTM_RNN/raw_scripts/{name}.py"
-        for name in ("stacked_rnn", "choosing_a_model")
-    ],
-    "stress": [
-        f"02_LSTM_RNN/raw_scripts/{name}.py"
-        for name in ("bidirectional_rnn", "choosing_a_model")
-    ],
-    "five models": ["02_LSTM_RNN/raw_scripts/choosing_a_model.py"],
-    "layers": [
-        f"02_LSTM_RNN/raw_scripts/{name}.py" for name in ("simple_rnn", "lstm", "gru")
-    ],
-    "fit": [],
+    "memory": ["introduction"],
+    "adding 100": ["introduction"],
+    "sunspots 12": ["simple_rnn"],
+    "sunspots 24": ["lstm"],
+    "adding 200": ["lstm"],
+    "weather": ["gru"],
+    "names": ["stacked_rnn", "choosing_a_model"],
+    "stress": ["bidirectional_rnn", "choosing_a_model"],
+    "five models": ["choosing_a_model"],
+    "layers": ["simple_rnn", "lstm", "gru", "benchmark_layers"],
+    "fit": ["benchmark_fit"],
 }
+
+
+def sources(section):
+    for name in SOURCES[section]:
+        if name == "introduction":
+            yield ROOT / INTRODUCTION
+        elif name.startswith("benchmark"):
+            yield ROOT / "tools" / f"{name}.py"
+        else:
+            yield ROOT / "02_LSTM_RNN" / "raw_scripts" / f"{name}.py"
+            yield ROOT / "tools" / f"measure_{name}.py"
 
 
 def versions():
@@ -300,10 +304,8 @@ def versions():
 
 def fingerprint(section):
     """Changes with everything that a measurement of this section depends on."""
-    files = [ROOT / name for name in SOURCES[section]]
+    files = [*sources(section), ROOT / "data" / "SHA256SUMS"]
     files += [path for path in sorted(ROOT.glob("utils/*.py")) if path.stem != "checks"]
-    files += [ROOT / "data" / "SHA256SUMS", *sorted(ROOT.glob("tools/measure_*.py"))]
-    files += sorted(ROOT.glob("tools/benchmark_*.py"))
     digest = hashlib.sha256(json.dumps(versions()).encode())
     for path in files:
         digest.update(code_of(path))

@@ -9,6 +9,9 @@
 # %% [markdown]
 # # Introduction to recurrent neural networks
 #
+# [All lessons](../README.md#the-lessons-in-order)
+# · next: [02.1 Simple RNN](../02_LSTM_RNN/1_Simple_RNN.ipynb)
+#
 # **You will be able to**
 #
 # - say what a sequence is, and why the order of its parts carries information;
@@ -43,7 +46,8 @@
 # Set-up: finds the course around this notebook, or fetches it if the notebook is alone.
 import os, pathlib, subprocess, sys, tempfile
 
-REPOSITORY = ""  # the address of the course, written here by tools/set_repository.py
+# The address of the course, written here by tools/set_repository.py:
+REPOSITORY = ""
 here = pathlib.Path.cwd()
 places = [here, *here.parents, *here.glob("*/")]
 root = next((p for p in places if (p / "data/SHA256SUMS").is_file()), None)
@@ -1232,7 +1236,8 @@ for word in ("technic", "technician"):
 
 # %% [markdown]
 # Both words begin with the same five sounds, and yet the stress differs, because of
-# what comes after. For such tasks a network should read in both directions.
+# what comes after. For such tasks a network should read in both directions, as in
+# [lesson 02.5](../02_LSTM_RNN/5_Bidirectional_RNN.ipynb).
 #
 # ### Questions
 #
@@ -1284,3 +1289,6 @@ for word in ("technic", "technician"):
 #
 # **Next:** in [lesson 02.1](../02_LSTM_RNN/1_Simple_RNN.ipynb) you write the training
 # loop and forecast a year of sunspots.
+#
+# [All lessons](../README.md#the-lessons-in-order)
+# · next: [02.1 Simple RNN](../02_LSTM_RNN/1_Simple_RNN.ipynb)

@@ -9,6 +9,10 @@
 # %% [markdown]
 # # Two directions, and sequences of unequal length
 #
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [02.4 Stacked RNN](4_Stacked_RNN.ipynb)
+# · next: [02.6 Choosing a Model](6_Choosing_a_Model.ipynb)
+#
 # **You will be able to**
 #
 # - write a bidirectional layer from two ordinary ones, and prove that it is PyTorch's;
@@ -26,7 +30,8 @@
 # Set-up: finds the course around this notebook, or fetches it if the notebook is alone.
 import os, pathlib, subprocess, sys, tempfile
 
-REPOSITORY = ""  # the address of the course, written here by tools/set_repository.py
+# The address of the course, written here by tools/set_repository.py:
+REPOSITORY = ""
 here = pathlib.Path.cwd()
 places = [here, *here.parents, *here.glob("*/")]
 root = next((p for p in places if (p / "data/SHA256SUMS").is_file()), None)
@@ -58,7 +63,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-from utils import set_up
+from utils import checks, set_up
 from utils.data import Standardiser, chronological_split, load_stress, load_sunspots
 from utils.data import windows
 from utils.forecasting import rmse
@@ -155,6 +160,36 @@ assert moved["backward"].max() == 0 < moved["forward"].max() < moved["h_n[1]"].m
 # backward half at step 1. (The proof above contains that: look at how `read_both_ways`
 # makes `h_n`.) Join these two. And to find such a bug in any program, do what we did:
 # change one input and see what moves.
+#
+# ### Exercise 2.1 · Sum up a sequence
+#
+# Write `sum_up(out)`: from the outputs of a bidirectional layer $(B, T, 2H)$ make one
+# vector $(B, 2H)$ for each sequence, in which each direction has read everything. No
+# padding, and `h_n` is not at hand. The forward half comes first.
+
+
+# %%
+def sum_up(out):
+    """One vector (B, 2H) for each sequence, from outputs (B, T, 2H)."""
+    ...  # your code
+
+
+# %%
+checks.sum_up(sum_up)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def sum_up(out):
+#     H = out.shape[2] // 2
+#     return torch.cat([out[:, -1, :H], out[:, 0, H:]], dim=1)
+# ```
+#
+# The forward half has read everything at the last step, the backward half at the first.
+# `out[:, -1]` would take the backward half at the step where it begins.
+#
+# </details>
 #
 # ## 3 · Words of unequal length
 #
@@ -260,6 +295,68 @@ assert moved[0] < 1e-6 < 0.01 < moved[1] and n.max() < 17
 # With the true lengths nothing moves, and the `assert` says the same of the loss. This
 # is the property to test in every program that pads: *more padding makes no
 # difference*. Without the lengths the scores move. Section 5 shows what that costs.
+#
+# ### Exercise 3.1 · A mean without padding
+#
+# Write `mean_loss(losses, lengths)`: `losses` $(B, T)$ holds a loss for every place of
+# a padded batch, `lengths` $(B,)$ the true lengths. Return the mean over all real steps
+# of the batch. Every real step counts the same.
+
+
+# %%
+def mean_loss(losses, lengths):
+    """Mean over the real steps of losses (B, T)."""
+    ...  # your code
+
+
+# %%
+checks.mean_loss(mean_loss)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def mean_loss(losses, lengths):
+#     real = torch.arange(losses.shape[1]) < lengths[:, None]
+#     return losses[real].mean()
+# ```
+#
+# The mask is true where the step is smaller than the length. It must leave out the
+# padding twice: in the sum, and in the number you divide by.
+#
+# </details>
+#
+# ### Exercise 3.2 · Read back, but not the padding
+#
+# Write `read_back(x, lengths)`: turn each row of `x` $(B, T)$ round within its own
+# length and leave the padding (0) at the end, as a packed backward layer reads it: the
+# row `[5, 6, 7, 0]` of length 3 becomes `[7, 6, 5, 0]`.
+
+
+# %%
+def read_back(x, lengths):
+    """Rows of x (B, T), reversed within their lengths."""
+    ...  # your code
+
+
+# %%
+checks.read_back(read_back)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def read_back(x, lengths):
+#     back = torch.zeros_like(x)
+#     for row, n in enumerate(lengths):
+#         back[row, :n] = x[row, :n].flip(0)
+#     return back
+# ```
+#
+# `x.flip(1)` would put the padding in front, and the backward layer would begin with
+# it. Packing does for you what this loop does.
+#
+# </details>
 #
 # ## 4 · Two ways to split, and what a network has to beat
 #
@@ -596,6 +693,40 @@ assert min(hidden, scored[name][1]) > 0.9 * errors(x)[1]
 # - **Real leaks that no ending shows.** The split by stem knows endings. For another
 #   language, or another task, you need another idea of what is related.
 #
+# ### Questions
+#
+# 1. What would happen to the score if padding and consonants were labelled 0 and
+#    counted?
+#
+# <details><summary>Answer</summary>
+#
+# A model that always answers 0 would be praised for nine places in ten. The second cell
+# of section 3 prints both shares.
+#
+# </details>
+#
+# 2. What would happen to the pairs of section 6 if the forward network were ten times
+#    as large?
+#
+# <details><summary>Answer</summary>
+#
+# Nothing: 0 % stays 0 %. Up to the sound where two words part it has read the same, so
+# it answers the same in both. The cell of section 6 shows the zero, and no size changes
+# the argument.
+#
+# </details>
+#
+# 3. What would happen if you chose between the two forecasters of section 7 by their
+#    mean error inside the window?
+#
+# <details><summary>Answer</summary>
+#
+# You would take the cheat. Inside, its error is a tenth of that of the honest network.
+# At the last month, where there is no answer to read, it is the worse of the two: the
+# cell of section 7 prints both.
+#
+# </details>
+#
 # ## Summary
 #
 # - A bidirectional layer is two layers. The second reads the flipped sequence, and its
@@ -613,3 +744,7 @@ assert min(hidden, scored[name][1]) > 0.9 * errors(x)[1]
 #
 # **Before:** [stacked layers](4_Stacked_RNN.ipynb). **Next:** [choosing a
 # model](6_Choosing_a_Model.ipynb), where all kinds of layers meet on the same tasks.
+#
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [02.4 Stacked RNN](4_Stacked_RNN.ipynb)
+# · next: [02.6 Choosing a Model](6_Choosing_a_Model.ipynb)

@@ -9,6 +9,9 @@
 # %% [markdown]
 # # Choosing a model
 #
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [02.5 Bidirectional RNN](5_Bidirectional_RNN.ipynb)
+#
 # **You will be able to**
 #
 # - compare models fairly: equal parameters, equal data, a learning rate of its own for
@@ -56,7 +59,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from utils import set_up
+from utils import checks, set_up
 from utils.data import Standardiser, chronological_split, load_stress
 from utils.data import load_sunspots, load_surnames, windows
 from utils.forecasting import autoregression, persistence, rmse
@@ -148,6 +151,40 @@ for task in SIZES:
 #
 # The numbers of units in `MODELS` were found by trying: take an LSTM, then for each of
 # the others the $H$ that comes closest.
+#
+# ### Exercise 1.1 · How many units fit?
+#
+# Write `units_for(budget, inputs, gates)`: the largest number of units $H$ with which a
+# recurrent layer has at most `budget` parameters, $G H (I + H + 2)$, where `inputs` is
+# $I$ and `gates` is $G$. **Predict first:** a budget four times as large, how many
+# times the units?
+
+
+# %%
+def units_for(budget, inputs, gates):
+    """The largest number of units within the budget."""
+    ...  # your code
+
+
+# %%
+checks.units_for(units_for)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def units_for(budget, inputs, gates):
+#     units = 0
+#     while gates * (units + 1) * (inputs + units + 3) <= budget:
+#         units += 1
+#     return units
+# ```
+#
+# The loop asks whether *one more* unit would still fit: with $H + 1$ units the last
+# bracket is $I + H + 3$. Weights grow with the square of $H$, so four times the budget
+# gives about twice the units.
+#
+# </details>
 #
 # ## 2 · Forecast: twelve months of sunspots
 #
@@ -514,6 +551,71 @@ assert [model for model in MODELS if high[model] > bar] == ["stacked"]
 # plain LSTM beyond the interval. And a second direction is not better as such. In the
 # forecast, where there is no future to look at, it is undecided.
 #
+# ### Exercise 5.1 · An interval from pairs
+#
+# Write `interval_of_difference(a, b)`: both ends of the 95 % interval for the mean of
+# $a - b$, from the scores of two models with the same five seeds, `a` and `b`, each
+# $(5,)$.
+
+
+# %%
+def interval_of_difference(a, b):
+    """Both ends (low, high) of the 95 % interval for the mean of a - b."""
+    ...  # your code
+
+
+# %%
+checks.interval_of_difference(interval_of_difference)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def interval_of_difference(a, b):
+#     gaps = a - b
+#     spread = (((gaps - gaps.mean()) ** 2).sum() / 4) ** 0.5
+#     half = 2.776 * spread / 5**0.5
+#     return gaps.mean() - half, gaps.mean() + half
+# ```
+#
+# The difference comes first, seed by seed. What is hard for both models in one seed
+# then cancels, and the interval gets narrower than from the two spreads.
+#
+# </details>
+#
+# ### Exercise 5.2 · Say what it supports
+#
+# Write `verdict(low, high)` for such an interval of $a - b$, where a *lower* score is
+# better: return `"a"` or `"b"` if the interval supports that this model is better, and
+# `"undecided"` if it does not.
+
+
+# %%
+def verdict(low, high):
+    """'a', 'b' or 'undecided'."""
+    ...  # your code
+
+
+# %%
+checks.verdict(verdict)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def verdict(low, high):
+#     if high < 0:
+#         return "a"
+#     if low > 0:
+#         return "b"
+#     return "undecided"
+# ```
+#
+# Only an interval that lies on one side of 0 as a whole supports a winner. The mean
+# alone is always on some side.
+#
+# </details>
+#
 # ## 6 · What an answer costs
 #
 # A score is half of a choice. The other half is the cost. The table shows the
@@ -599,6 +701,37 @@ assert one_way < bars["stress"] - 3
 #   and in the stress task related words lie on both sides of the split (lesson 02.5).
 # - **Your task.** A table like this is a place to start. It does not replace your own.
 #
+# ### Questions
+#
+# 1. What would happen if all five models had equal *units* instead of equal parameters?
+#
+# <details><summary>Answer</summary>
+#
+# The larger ones would start with an advantage, and you could not tell what won: the
+# kind of cell, or the size. Slide 16 in section 1 shows that the LSTM would be about
+# four times as large as the RNN.
+#
+# </details>
+#
+# 2. What would happen if you had run the forecast with one seed only?
+#
+# <details><summary>Answer</summary>
+#
+# You would have believed a ranking. The list of section 2 has differences of more than
+# one sunspot between models; the table of section 5 says that none of them is clear.
+#
+# </details>
+#
+# 3. What would happen if the stress had to be told *while* a word is being spoken?
+#
+# <details><summary>Answer</summary>
+#
+# The network that reads both ways could not answer yet: it has to wait for the end of
+# the word, and section 6 has no time of one step for it. Section 3 shows what becomes
+# of such a network when the rest is hidden from it.
+#
+# </details>
+#
 # ## Summary
 #
 # - Compare at equal parameters, not at equal units, with a learning rate of its own for
@@ -615,3 +748,6 @@ assert one_way < bars["stress"] - 3
 # **Next:** [the overview](../README.md) of the course shows all lessons and where to go
 # from here. What the lessons of this chapter measured stands in [its own
 # overview](README.md).
+#
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [02.5 Bidirectional RNN](5_Bidirectional_RNN.ipynb)

@@ -9,6 +9,10 @@
 # %% [markdown]
 # # The GRU, and a forecast from many variables
 #
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [02.2 LSTM](2_LSTM.ipynb)
+# · next: [02.4 Stacked RNN](4_Stacked_RNN.ipynb)
+#
 # **You will be able to**
 #
 # - write a GRU from its equations, and say which of the two published formulas
@@ -28,7 +32,8 @@
 # Set-up: finds the course around this notebook, or fetches it if the notebook is alone.
 import os, pathlib, subprocess, sys, tempfile
 
-REPOSITORY = ""  # the address of the course, written here by tools/set_repository.py
+# The address of the course, written here by tools/set_repository.py:
+REPOSITORY = ""
 here = pathlib.Path.cwd()
 places = [here, *here.parents, *here.glob("*/")]
 root = next((p for p in places if (p / "data/SHA256SUMS").is_file()), None)
@@ -962,5 +967,9 @@ assert (line > 0.99 * scores["ridge, all"]).all()
 # - Intervals over seeds measure the luck of the start. They do not measure the luck of
 #   the weather.
 #
-# **Next:** back to [the overview](README.md) of what these lessons measured. The slides
-# 12 to 15 show what comes after one layer: stacked layers and two directions.
+# **Next:** [lesson 02.4](4_Stacked_RNN.ipynb) puts layers on layers, lets them invent
+# surnames, and asks whether depth pays.
+#
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [02.2 LSTM](2_LSTM.ipynb)
+# · next: [02.4 Stacked RNN](4_Stacked_RNN.ipynb)

@@ -9,6 +9,10 @@
 # %% [markdown]
 # # LSTM: a memory with gates
 #
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [02.1 Simple RNN](1_Simple_RNN.ipynb)
+# · next: [02.3 GRU](3_GRU.ipynb)
+#
 # **You will be able to**
 #
 # - write the LSTM cell from its six equations, and say what each gate is for;
@@ -25,7 +29,8 @@
 # Set-up: finds the course around this notebook, or fetches it if the notebook is alone.
 import os, pathlib, subprocess, sys, tempfile
 
-REPOSITORY = ""  # the address of the course, written here by tools/set_repository.py
+# The address of the course, written here by tools/set_repository.py:
+REPOSITORY = ""
 here = pathlib.Path.cwd()
 places = [here, *here.parents, *here.glob("*/")]
 root = next((p for p in places if (p / "data/SHA256SUMS").is_file()), None)
@@ -1099,3 +1104,7 @@ assert abs(overall["LSTM, direct"][0] / yearly["rmse"][0] - 1) < 0.05
 #
 # **Next:** lesson 02.3 builds the GRU, which does with one state and two gates what the
 # LSTM does with two states and three.
+#
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [02.1 Simple RNN](1_Simple_RNN.ipynb)
+# · next: [02.3 GRU](3_GRU.ipynb)

@@ -9,6 +9,10 @@
 # %% [markdown]
 # # 02.1 · A simple RNN forecasts a series
 #
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [01 Introduction to RNN](../01_Introduction_to_RNN/RNN_Introduction.ipynb)
+# · next: [02.2 LSTM](2_LSTM.ipynb)
+#
 # **You will be able to**
 #
 # - cut a series into windows, split it by time, and scale it without looking ahead;
@@ -27,7 +31,8 @@
 # Set-up: finds the course around this notebook, or fetches it if the notebook is alone.
 import os, pathlib, subprocess, sys, tempfile
 
-REPOSITORY = ""  # the address of the course, written here by tools/set_repository.py
+# The address of the course, written here by tools/set_repository.py:
+REPOSITORY = ""
 here = pathlib.Path.cwd()
 places = [here, *here.parents, *here.glob("*/")]
 root = next((p for p in places if (p / "data/SHA256SUMS").is_file()), None)
@@ -517,6 +522,23 @@ show(
 #
 # The linear AR(50) does about as well as the RNN. A weighted sum can forecast a sine,
 # so there is nothing left for a network to win. Keep that in mind.
+#
+# ### On a graphics card
+#
+# A network computes where its weights and inputs are. One line chooses the **device**,
+# and `.to(device)` moves things there; all else stays as it is.
+
+# %%
+device = "cuda" if torch.cuda.is_available() else "cpu"
+moved = predict(model.to(device), test[0].to(device)).cpu()
+model.to("cpu")
+assert torch.allclose(moved, predict(model, test[0]), atol=1e-3)
+
+# %% [markdown]
+# For networks of this course it seldom pays. Every step waits for the one before and is
+# a small product, and telling a graphics card to begin takes longer than such a product
+# itself. It pays when a step is much work: hundreds of units, or thousands of sequences
+# in a batch. If you have a card, measure it before you believe us or anybody.
 #
 # ## 7 · Sunspots: a year ahead
 #
@@ -1059,3 +1081,7 @@ assert errors.mean() < by_month(roots).mean() < by_month(more(known)).mean() < b
 #
 # **Next:** [02.2, the LSTM](2_LSTM.ipynb), a cell whose memory can last, and
 # forecasts that feed on themselves.
+#
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [01 Introduction to RNN](../01_Introduction_to_RNN/RNN_Introduction.ipynb)
+# · next: [02.2 LSTM](2_LSTM.ipynb)
