@@ -5,13 +5,15 @@ It downloads an environment of its own, and so it runs in CI only (or with CI=tr
 
 import os
 import shutil
+import site
+import subprocess
 
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 
 from tools import colab_check
-from tools.build_notebooks import lessons
+from tools.build_notebooks import ROOT, lessons
 
 PATHS = [path for _, path in lessons() if path.is_file()]
 pytestmark = [
@@ -48,6 +50,38 @@ def test_a_lesson_alone_runs_to_its_end_and_installs_nothing(
     assert outputs and not [o for o in outputs if o.output_type == "error"]
     assert sorted(p.name for p in folder.iterdir()) == [path.name, "course"]
     assert colab_check.installed() == before
+
+
+# Everything that lessons import from the course, and the layers they write by hand.
+SUITE = ["data", "forecasting", "training", "layers_property", "stacked_rnn"]
+SUITE += ["simple_rnn", "lstm", "gru", "bidirectional_rnn", "choosing_a_model"]
+RUN_SUITE = """
+import sys
+sys.path.append({packages!r})  # at the end: pytest comes from there, NumPy does not
+import numpy, pandas, pytest
+assert (numpy.__version__, pandas.__version__) == ("2.1.3", "2.2.3")
+options = ["-q", "--noconftest", "-o", "addopts=", "-p", "no:cacheprovider"]
+sys.exit(pytest.main([*options, *sys.argv[1:]]))
+"""
+
+
+def test_the_unit_tests_pass_with_colabs_versions(repository):
+    files = [str(ROOT / "tests" / f"test_{name}.py") for name in SUITE]
+    answer = subprocess.run(
+        [
+            str(colab_check.python()),
+            "-c",
+            RUN_SUITE.format(packages=site.getsitepackages()[0]),
+            *files,
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TQDM_DISABLE": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-2000:]
+    assert " passed" in answer.stdout
 
 
 @pytest.mark.parametrize(

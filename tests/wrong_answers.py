@@ -410,7 +410,7 @@ WRONG = {
             "    z = torch.sigmoid(x_z + h_z + b_z)\n"
             "    n = torch.tanh(x_n + r * h_n + b_n)\n"
             "    return (1 - z) * n + z * h",
-            "b_hn belongs",
+            "wrong place",
         ),
         (
             "def one_gru_step(x_t, h, W_x, W_h, b_x, b_h):\n"
@@ -499,7 +499,7 @@ WRONG = {
         ),
         (
             "def interval_of_five(scores):\n"
-            "    half = 1.96 * scores.std() / 5**0.5\n"
+            "    half = 1.96 * np.std(scores, ddof=1) / 5**0.5\n"
             "    return scores.mean() - half, scores.mean() + half",
             "very many values",
         ),
@@ -601,7 +601,7 @@ WRONG = {
             "def at_temperature(scores, temperature):\n"
             "    p = np.exp(scores)\n"
             "    return p / p.sum() / temperature",
-            "not after it",
+            "do not sum",
         ),
         (
             "def at_temperature(scores, temperature):\n"
@@ -617,7 +617,7 @@ WRONG = {
             "def sum_up(out):\n"
             "    H = out.shape[2] // 2\n"
             "    return torch.cat([out[:, 0, :H], out[:, -1, H:]], dim=1)",
-            "swap the two steps",
+            "not where it ends",
         ),
         (
             "def sum_up(out):\n"
@@ -689,6 +689,13 @@ WRONG = {
         ),
         (
             "def units_for(budget, inputs, gates):\n"
+            "    def size(H):\n"
+            "        return gates * H * (inputs + H + 1)\n"
+            "    return max(H for H in range(500) if size(H) <= budget)",
+            "two biases",
+        ),
+        (
+            "def units_for(budget, inputs, gates):\n"
             "    fits = [H for H in range(500) if H * (inputs + H + 2) <= budget]\n"
             "    return fits[-1]",
             "blocks of weights are missing",
@@ -713,7 +720,7 @@ WRONG = {
     "interval_of_difference": [
         (
             "def interval_of_difference(a, b):\n"
-            "    spread = (a.var() + b.var()) ** 0.5\n"
+            "    spread = (np.var(a, ddof=1) + np.var(b, ddof=1)) ** 0.5\n"
             "    half = 2.776 * spread / 5**0.5\n"
             "    middle = a.mean() - b.mean()\n"
             "    return middle - half, middle + half",
@@ -722,7 +729,7 @@ WRONG = {
         (
             "def interval_of_difference(a, b):\n"
             "    d = b - a\n"
-            "    half = 2.776 * d.std() / 5**0.5\n"
+            "    half = 2.776 * np.std(d, ddof=1) / 5**0.5\n"
             "    return d.mean() - half, d.mean() + half",
             "a minus b",
         ),
@@ -736,16 +743,22 @@ WRONG = {
         (
             "def interval_of_difference(a, b):\n"
             "    d = a - b\n"
-            "    half = 2.776 * d.std()\n"
+            "    half = 2.776 * d.std(ddof=1)\n"
             "    return d.mean() - half, d.mean() + half",
             "single differences",
         ),
         (
             "def interval_of_difference(a, b):\n"
             "    d = a - b\n"
-            "    half = 1.96 * torch.std(d) / 5**0.5\n"
+            "    half = 1.96 * torch.std(torch.as_tensor(d)) / 5**0.5\n"
             "    return d.mean() - half, d.mean() + half",
             "very many seeds",
+        ),
+        (
+            "def interval_of_difference(a, b):\n"
+            "    d = a - b\n"
+            "    return d.mean(), 2.776 * d.std(ddof=1) / 5**0.5",
+            "mean and half",
         ),
     ],
     "verdict": [

@@ -26,7 +26,7 @@ class _TooLong(BaseException):
     """Not an Exception, so that an `except Exception` of the learner lets it pass."""
 
 
-def _check(function, draw, right, mistakes, verified):
+def _check(function, draw, right, mistakes, verified, arrays_first=False):
     """Print what there is to say about `function`.
 
     draw      draw(rng) gives the arguments of one call, a dict from name to value;
@@ -36,6 +36,8 @@ def _check(function, draw, right, mistakes, verified):
               in `draw` unchanged, that gives the right result
     mistakes  a dict from hint to a wrong function, for each usual mistake
     verified  what a right answer has been shown to do
+    arrays_first  hand over NumPy arrays, and tensors only to a function that cannot
+              work with those: where std() or isnan() mean something else in torch
     """
     name = getattr(function, "__name__", "your answer")
     if function is ... or _is_stub(function):
@@ -48,7 +50,10 @@ def _check(function, draw, right, mistakes, verified):
         cases = [draw(np.random.default_rng(seed)) for seed in SEEDS]
         expected = [_run(right, case) for case in cases]
         deadline = time.process_time() + CPU_LIMIT, time.monotonic() + WALL_LIMIT
-        tries = [_try(function, cases, kind, deadline) for kind in ("torch", "numpy")]
+        kinds = ("numpy", "torch") if arrays_first else ("torch", "numpy")
+        tries = [_try(function, cases, kind, deadline) for kind in kinds]
+        if arrays_first and not any(isinstance(g, BaseException) for g in tries[0]):
+            del tries[1]
     if any(_all_same(expected, got) for got in tries):
         print(f"✔ {name} is right. {verified}")
     else:  # speak about the kind of input that the function can work with
@@ -361,8 +366,8 @@ def clip_gradient(function):
         draw,
         lambda g, limit: g * min(1, limit / _length(g)),
         {
-            "Each number was cut on its own: that turns the gradient. Scale all of "
-            "them by one factor.": lambda g, limit: np.clip(g, -limit, limit),
+            "Each number was cut on its own: that turns the gradient. Its direction "
+            "should stay.": lambda g, limit: np.clip(g, -limit, limit),
             "A gradient that is short enough must come back unchanged; yours was made "
             "longer.": lambda g, limit: g * limit / _length(g),
             "A long gradient comes back with length 1: where does the limit come "
@@ -445,6 +450,7 @@ def standardised(function):
             ),
         },
         "Measured on the first 3 to 5 values, applied to all.",
+        arrays_first=True,
     )
 
 
@@ -660,7 +666,7 @@ def one_gru_step(function):
         {
             "Your reset gate acts before the matrix product. That is the other of the "
             "two formulas.": partial(_gru_step, reset="before"),
-            "b_hn belongs to what the reset gate multiplies; yours stands outside.": (
+            "The bias b_hn stands in the wrong place: what does r multiply?": (
                 partial(_gru_step, reset="after, not the bias")
             ),
             "The two shares are exchanged: with z near 1, what does PyTorch keep?": (
@@ -716,6 +722,7 @@ def fill_forward(function):
             "you find it?": lambda values: values,
         },
         "Series of 6 to 8 hours with gaps of one hour and longer.",
+        arrays_first=True,
     )
 
 
@@ -729,6 +736,9 @@ def interval_of_five(function):
         lambda rng: {"scores": rng.uniform(1, 3, size=5).round(1)},
         interval,
         {
+            "Asked are both ends, not the mean and half the width.": (
+                lambda scores: (scores.mean(), np.ptp(interval(scores)) / 2)
+            ),
             "Your spread is too small: it forgets that the mean was taken from the "
             "same five values. Look for ddof in the cell of the table.": (
                 partial(interval, ddof=0)
@@ -746,6 +756,7 @@ def interval_of_five(function):
             ),
         },
         "Both ends, for six sets of five scores.",
+        arrays_first=True,
     )
 
 
@@ -832,9 +843,11 @@ def at_temperature(function):
         {
             "You multiply by the temperature: then a *high* one makes the choice "
             "sharper.": lambda s, t: _softmax(s * t),
-            "The temperature has no effect: dividing all probabilities by one number "
-            "and making their sum 1 again changes nothing.": lambda s, t: _softmax(s),
-            "These do not sum to 1. Divide before the softmax, not after it.": (
+            "The temperature has no effect on your answer. (If you divided all "
+            "probabilities by it and made their sum 1 again: that cancels.)": (
+                lambda s, t: _softmax(s)
+            ),
+            "These do not sum to 1. In which step must the temperature come in?": (
                 lambda s, t: _softmax(s) / t
             ),
             "The exponentials still have to be divided by their sum.": (
@@ -850,7 +863,7 @@ def at_temperature(function):
 
 def sum_up(function):
     def draw(rng):
-        return _random(rng, {"out": (2, rng.integers(3, 5), 2 * rng.integers(1, 3))})
+        return _random(rng, {"out": (2, rng.integers(3, 5), 2 * rng.choice([1, 2, 6]))})
 
     def halves(out, forward, backward):
         H = out.shape[2] // 2
@@ -866,7 +879,7 @@ def sum_up(function):
             "At the first step the forward half has read one input only.": (
                 lambda out: out[:, 0]
             ),
-            "Each half is taken where its direction begins: swap the two steps.": (
+            "Each half is taken where its direction begins, not where it ends.": (
                 lambda out: halves(out, 0, -1)
             ),
             "The forward half belongs in front, as in h_n: first 0, then 1.": (
@@ -876,7 +889,7 @@ def sum_up(function):
                 lambda out: out.mean(axis=1)
             ),
         },
-        "Both ends, for one and two units and three or four steps.",
+        "Both ends, for 1 to 6 units and three or four steps.",
     )
 
 
@@ -968,7 +981,8 @@ def units_for(function):
 
     def draw(rng):
         gates, inputs = int(rng.choice([1, 3, 4])), int(rng.integers(2, 9))
-        budget = size(int(rng.integers(5, 20)), inputs, gates) + int(rng.integers(40))
+        exact = size(int(rng.integers(2, 20)), inputs, gates)
+        budget = exact - int(rng.integers(2))
         return {"budget": budget, "inputs": inputs, "gates": gates}
 
     _check(
@@ -978,6 +992,9 @@ def units_for(function):
         {
             "One unit too many: the layer must not be larger than the budget.": (
                 lambda *case: largest(*case) + 1
+            ),
+            "PyTorch keeps two biases for each unit and block; you count one.": (
+                partial(largest, biases=1)
             ),
             "The blocks of weights are missing: 1 in an RNN, 3 in a GRU, 4 in an "
             "LSTM.": lambda budget, inputs, gates: largest(budget, inputs, 1),
@@ -991,7 +1008,7 @@ def units_for(function):
             "The budget divided by the gates, and a root: inputs and biases need room "
             "as well.": lambda budget, inputs, gates: int((budget / gates) ** 0.5),
         },
-        "RNN, GRU and LSTM layers within budgets of all sizes.",
+        "RNN, GRU and LSTM layers; budgets met exactly, or missed by one.",
     )
 
 
@@ -1016,6 +1033,9 @@ def interval_of_difference(function):
         draw,
         paired,
         {
+            "Asked are both ends, not the mean and half the width.": (
+                lambda a, b: (np.mean(paired(a, b)), np.ptp(paired(a, b)) / 2)
+            ),
             "You add up the spreads of the two models. Seeds that are hard for both "
             "make them wide: take the difference for each seed first.": unpaired,
             "The sign: asked is a minus b.": lambda a, b: paired(b, a),
@@ -1026,6 +1046,7 @@ def interval_of_difference(function):
             "1.96 belongs to very many seeds.": partial(paired, factor=1.96),
         },
         "Both ends, for six pairs of models with five seeds each.",
+        arrays_first=True,
     )
 
 

@@ -251,9 +251,10 @@ print("many to many, aligned, reads all states:", tuple(states.shape))
 # ### Exercise 2.1 · Count the weights
 #
 # **Predict:** how many weights has the `Reader` of section 1, with one input, four
-# units and two answers? Then write `number_of_weights(inputs, units, outputs)`, the
-# number of weights of an `nn.RNN` and of an `nn.Linear` that reads its last state. (A
-# linear layer has a matrix of shape (outputs, units) and a bias of shape (outputs,).)
+# units and two answers? Then write `number_of_weights(inputs, units, outputs)`: how
+# many weights, biases included, an `nn.RNN` and an `nn.Linear` that reads its last
+# state have together. (A linear layer has a matrix of shape (outputs, units) and a bias
+# of shape (outputs,).)
 
 
 # %%
@@ -477,7 +478,8 @@ show(
 # `x` of shape (T, B, I) and returns the state after the last step, of shape (B, H).
 # The weights have the shapes (H, I), (H, H) and (H,); before the first step, all
 # states are 0. In a batch each *row* is one sequence, so a matrix $W$ stands on the
-# right and transposed: `rows @ W.T`.
+# right and transposed: `rows @ W.T`. (Here and in all exercises: write with NumPy or
+# with PyTorch, with a loop or without. The check tries both kinds of arrays.)
 
 
 # %%
@@ -636,8 +638,8 @@ show_slide(HERE, 7)
 # ### Exercise 4.1 · One step back
 #
 # Write `back_one_step(grad_h, h, W_h)`. You get `grad_h`, which is
-# $\partial L/\partial h_{t+1}$, the state `h`, which is $h_{t+1}$, both of shape
-# (H,), and $W_h$ of shape (H, H). Return $\partial L/\partial h_t$, of shape (H,),
+# $\partial L/\partial h_{t+1}$, the *later* state `h`, which is $h_{t+1}$, both of
+# shape (H,), and $W_h$ of shape (H, H). Return $\partial L/\partial h_t$, of shape (H,),
 # when no error enters at step $t$ itself.
 
 
@@ -970,8 +972,8 @@ assert descent(1e9)[1] < -40  # not clipped at all
 #
 # ### Exercise 6.1 · Clip a gradient
 #
-# Write `clip_gradient(gradient, limit)`: a gradient whose length (the root of the sum
-# of its squares) is at most `limit` comes back unchanged; a longer one comes back with
+# Write `clip_gradient(gradient, limit)`: a gradient (n,) whose length (the root of the
+# sum of its squares) is at most `limit` comes back unchanged; a longer one comes back with
 # length `limit` and the same direction.
 
 
@@ -1242,7 +1244,7 @@ for word in ("technic", "technician"):
 # ### Questions
 #
 # 1. What would happen if, in section 1, you shuffled the eight steps of every
-# series, each in an order of its own, before the RNN learns from it?
+# series, each in an order of its own, in training and in the test?
 #
 # <details><summary>Answer</summary>
 #
@@ -1253,7 +1255,7 @@ for word in ("technic", "technician"):
 # </details>
 #
 # 2. What would happen to the loss if the 24 steps of section 4 were read in pieces
-# of one step? And to the gradient?
+# of one step, with the state carried on? And to the gradient?
 #
 # <details><summary>Answer</summary>
 #

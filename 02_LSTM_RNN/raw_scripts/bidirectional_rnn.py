@@ -165,7 +165,8 @@ assert moved["backward"].max() == 0 < moved["forward"].max() < moved["h_n[1]"].m
 #
 # Write `sum_up(out)`: from the outputs of a bidirectional layer $(B, T, 2H)$ make one
 # vector $(B, 2H)$ for each sequence, in which each direction has read everything. No
-# padding, and `h_n` is not at hand. The forward half comes first.
+# padding, and `h_n` is not at hand. The forward half comes first. $H$ is half of the
+# last axis, and not the same in every call.
 
 
 # %%
@@ -330,7 +331,8 @@ checks.mean_loss(mean_loss)
 #
 # Write `read_back(x, lengths)`: turn each row of `x` $(B, T)$ round within its own
 # length and leave the padding (0) at the end, as a packed backward layer reads it: the
-# row `[5, 6, 7, 0]` of length 3 becomes `[7, 6, 5, 0]`.
+# row `[5, 6, 7, 0]` of length 3 becomes `[7, 6, 5, 0]`. (A tensor is turned round with
+# `flip`.)
 
 
 # %%
@@ -695,8 +697,8 @@ assert min(hidden, scored[name][1]) > 0.9 * errors(x)[1]
 #
 # ### Questions
 #
-# 1. What would happen to the score if padding and consonants were labelled 0 and
-#    counted?
+# 1. What would happen to the score of the lazy model of section 3 if padding and
+#    consonants were labelled 0 and counted?
 #
 # <details><summary>Answer</summary>
 #

@@ -154,7 +154,7 @@ for task in SIZES:
 #
 # ### Exercise 1.1 · How many units fit?
 #
-# Write `units_for(budget, inputs, gates)`: the largest number of units $H$ with which a
+# Write `units_for(budget, inputs, gates)`: the largest whole number of units $H$ with which a
 # recurrent layer has at most `budget` parameters, $G H (I + H + 2)$, where `inputs` is
 # $I$ and `gates` is $G$. **Predict first:** a budget four times as large, how many
 # times the units?
@@ -464,7 +464,7 @@ assert abs(history.validation[-2] - history.validation[-1]) < 0.02
 # ## 5 · Five seeds, in pairs
 #
 # Now the file. For five seeds with mean $m$ and standard deviation $s$ the 95 %
-# interval for the mean of *all* seeds is $m \pm 2.78\, s / \sqrt 5$.
+# interval for the mean of *all* seeds is $m \pm 2.776\, s / \sqrt 5$.
 #
 # To compare two models, do not compare their intervals. Compare *in pairs*. The same
 # seed gives both models the same order of the data. Take the difference for each seed,
@@ -553,9 +553,10 @@ assert [model for model in MODELS if high[model] > bar] == ["stacked"]
 #
 # ### Exercise 5.1 · An interval from pairs
 #
-# Write `interval_of_difference(a, b)`: both ends of the 95 % interval for the mean of
-# $a - b$, from the scores of two models with the same five seeds, `a` and `b`, each
-# $(5,)$.
+# Write `interval_of_difference(a, b)`: the lower and the upper end, in this order, of the
+# 95 % interval for the mean of $a - b$. `a` and `b`, each $(5,)$, are the scores of two
+# models with the same five seeds. Use 2.776, and the standard deviation that divides by
+# 4, one less than the number of seeds (`ddof=1` in NumPy).
 
 
 # %%
@@ -722,11 +723,13 @@ assert one_way < bars["stress"] - 3
 #
 # </details>
 #
-# 3. What would happen if the stress had to be told *while* a word is being spoken?
+# 3. What would happen if the stress had to be told *while* a word is being spoken? Who
+#    of section 5 could still take part?
 #
 # <details><summary>Answer</summary>
 #
-# The network that reads both ways could not answer yet: it has to wait for the end of
+# The four networks that read one way. The one that reads both ways could not answer
+# yet, and nor could the rule that counts whole words: both wait for the end of
 # the word, and section 6 has no time of one step for it. Section 3 shows what becomes
 # of such a network when the rest is hidden from it.
 #

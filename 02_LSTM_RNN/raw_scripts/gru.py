@@ -507,10 +507,10 @@ assert leaky[0] < 0.99 * scores["ridge, all"][0]
 #
 # ### Exercise 4.1 · Fill a gap without looking ahead
 #
-# Write `fill_forward(values)` without the help of pandas: `values`, (T,), is a series
-# of measurements in which NaN ("not a number") stands for a missing one. Return a
-# series of the same length in which each gap, short or long, holds the last value known
-# before it. The first value is never missing.
+# Write `fill_forward(values)`, if you can without the help of pandas: `values`, (T,), is
+# an array of measurements in which NaN ("not a number") stands for a missing one.
+# Return an array of the same length in which each gap, short or long, holds the last
+# value known before it. The first value is never missing.
 
 
 # %%
@@ -809,7 +809,10 @@ assert max(net[0].max() for net in race.values()) < scores["ridge, all"][0]
 #
 # Write `interval_of_five(scores)`: the two ends of the 95 % interval that the table
 # above is made of, lower end first, as a pair of numbers. `scores`, (5,), are the
-# errors of five seeds. The number from Student's t for five values is 2.776.
+# errors of five seeds. It is $m \pm 2.776\,s/\sqrt5$ with the mean $m$ and the standard
+# deviation $s$ that divides by 4, one less than the number of scores. (NumPy calls
+# this one less `ddof=1`: the mean was taken from the same five values, so they lie
+# closer to it than to the true one.)
 
 
 # %%
@@ -934,8 +937,8 @@ assert (line > 0.99 * scores["ridge, all"]).all()
 #
 # </details>
 #
-# 2. What would happen if you left the wind direction in degrees and filled an hour
-# between 350° and 10° by a straight line?
+# 2. What would happen if you left the wind direction in degrees and took the mean of
+# 350° and 10° for the hour between them?
 #
 # <details><summary>Answer</summary>
 #
@@ -944,7 +947,8 @@ assert (line > 0.99 * scores["ridge, all"]).all()
 #
 # </details>
 #
-# 3. What would happen if you picked the model for 24 hours by its validation error?
+# 3. What would happen if you picked, among ridge and the networks, the model for 24
+# hours by its validation error?
 #
 # <details><summary>Answer</summary>
 #

@@ -252,8 +252,9 @@ assert (wrong - h_n[0]).abs().max() > 0.1
 # Write `one_lstm_step(x_t, h, c, W_x, W_h, b)`: one step of the LSTM with the weights
 # as PyTorch stacks them, in the order i, f, g, o. `x_t` is (B, I), `h` and `c` are both
 # (B, H), `W_x` is (4H, I), `W_h` is (4H, H), and `b`, (4H,), is the sum of both biases.
-# Return the new states as a pair, first `h`, then `c`. (What `chunk` does in PyTorch is
-# `np.split` in NumPy.)
+# Return the new states as a pair, first `h`, then `c`. (Write it with PyTorch or NumPy.
+# `a.chunk(4, dim=1)` is `np.split(a, 4, axis=1)` in NumPy, which has no sigmoid: use
+# `1 / (1 + np.exp(-a))`.)
 
 
 # %%

@@ -1046,7 +1046,8 @@ assert errors.mean() < by_month(roots).mean() < by_month(more(known)).mean() < b
 #
 # </details>
 #
-# 2. What would happen to the scores of section 6 if the noise were twice as strong?
+# 2. What would happen to the four scores of section 6 if the noise were twice as
+# strong, in training as well?
 #
 # <details><summary>Answer</summary>
 #
@@ -1056,7 +1057,8 @@ assert errors.mean() < by_month(roots).mean() < by_month(more(known)).mean() < b
 #
 # </details>
 #
-# 3. What would happen to the verdict if the test part were only its first ten years?
+# 3. What would you have concluded about the RNN and AR(132) if the test part were only
+# its first ten years?
 #
 # <details><summary>Answer</summary>
 #
