@@ -639,8 +639,8 @@ show_slide(HERE, 7)
 #
 # Write `back_one_step(grad_h, h, W_h)`. You get `grad_h`, which is
 # $\partial L/\partial h_{t+1}$, the *later* state `h`, which is $h_{t+1}$, both of
-# shape (H,), and $W_h$ of shape (H, H). Return $\partial L/\partial h_t$, of shape (H,),
-# when no error enters at step $t$ itself.
+# shape (H,), and $W_h$ of shape (H, H). Return $\partial L/\partial h_t$, of shape
+# (H,), when no error enters at step $t$ itself.
 
 
 # %%
@@ -973,8 +973,8 @@ assert descent(1e9)[1] < -40  # not clipped at all
 # ### Exercise 6.1 · Clip a gradient
 #
 # Write `clip_gradient(gradient, limit)`: a gradient (n,) whose length (the root of the
-# sum of its squares) is at most `limit` comes back unchanged; a longer one comes back with
-# length `limit` and the same direction.
+# sum of its squares) is at most `limit` comes back unchanged; a longer one comes back
+# with length `limit` and the same direction.
 
 
 # %%

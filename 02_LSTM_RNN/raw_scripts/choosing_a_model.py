@@ -154,10 +154,10 @@ for task in SIZES:
 #
 # ### Exercise 1.1 · How many units fit?
 #
-# Write `units_for(budget, inputs, gates)`: the largest whole number of units $H$ with which a
-# recurrent layer has at most `budget` parameters, $G H (I + H + 2)$, where `inputs` is
-# $I$ and `gates` is $G$. **Predict first:** a budget four times as large, how many
-# times the units?
+# Write `units_for(budget, inputs, gates)`: the largest whole number of units $H$ with
+# which a recurrent layer has at most `budget` parameters, $G H (I + H + 2)$, where
+# `inputs` is $I$ and `gates` is $G$. **Predict first:** a budget four times as large,
+# how many times the units?
 
 
 # %%
@@ -553,10 +553,10 @@ assert [model for model in MODELS if high[model] > bar] == ["stacked"]
 #
 # ### Exercise 5.1 · An interval from pairs
 #
-# Write `interval_of_difference(a, b)`: the lower and the upper end, in this order, of the
-# 95 % interval for the mean of $a - b$. `a` and `b`, each $(5,)$, are the scores of two
-# models with the same five seeds. Use 2.776, and the standard deviation that divides by
-# 4, one less than the number of seeds (`ddof=1` in NumPy).
+# Write `interval_of_difference(a, b)`: the lower and the upper end, in this order, of
+# the 95 % interval for the mean of $a - b$. `a` and `b`, each $(5,)$, are the scores of
+# two models with the same five seeds. Use 2.776, and the standard deviation that
+# divides by 4, one less than the number of seeds (`ddof=1` in NumPy).
 
 
 # %%

@@ -507,8 +507,8 @@ assert leaky[0] < 0.99 * scores["ridge, all"][0]
 #
 # ### Exercise 4.1 · Fill a gap without looking ahead
 #
-# Write `fill_forward(values)`, if you can without the help of pandas: `values`, (T,), is
-# an array of measurements in which NaN ("not a number") stands for a missing one.
+# Write `fill_forward(values)`, if you can without the help of pandas: `values`, (T,),
+# is an array of measurements in which NaN ("not a number") stands for a missing one.
 # Return an array of the same length in which each gap, short or long, holds the last
 # value known before it. The first value is never missing.
 

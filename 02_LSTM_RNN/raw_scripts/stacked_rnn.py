@@ -9,6 +9,10 @@
 # %% [markdown]
 # # Stacked RNN: layers on layers, and a model of names
 #
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [02.3 GRU](3_GRU.ipynb)
+# · next: [02.5 Bidirectional RNN](5_Bidirectional_RNN.ipynb)
+#
 # **You will be able to**
 #
 # - build two stacked layers by hand, and prove that they are `nn.LSTM(num_layers=2)`;
@@ -58,7 +62,7 @@ from torch.nn.functional import cross_entropy, dropout
 from torch.nn.utils.rnn import pad_sequence
 from tqdm.auto import tqdm
 
-from utils import set_up
+from utils import checks, set_up
 from utils.data import load_surnames
 from utils.plotting import BLUE, GREY, ORANGE, plot_training, show, show_slide
 from utils.training import History
@@ -159,6 +163,41 @@ assert torch.equal(h_n[1], out[-1]) and torch.equal(h_2[1], out_2[:, -1])
 # stays (layers, $B$, $H$). The assert checks the place where both overlap: the last
 # entry of `h_n` is the last step of `out`. The other entry, `h_n[0]`, appears in `out`
 # nowhere.
+#
+# ### Exercise 1.1 · Count the weights of a stack
+#
+# Write `weights_of_stack(inputs, units, layers)`: how many numbers does
+# `nn.LSTM(inputs, units, num_layers=layers)` learn? PyTorch keeps two biases for each
+# block of weights. **Predict first:** with `inputs` equal to `units`, does a second
+# layer double the number?
+
+
+# %%
+def weights_of_stack(inputs, units, layers):
+    """The number of weights and biases of a stacked LSTM."""
+    ...  # your code
+
+
+# %%
+checks.weights_of_stack(weights_of_stack)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def weights_of_stack(inputs, units, layers):
+#     total = 0
+#     for k in range(layers):
+#         reads = inputs if k == 0 else units
+#         total += 4 * units * (reads + units + 2)
+#     return total
+# ```
+#
+# The first layer reads the inputs, every other layer reads the states of the layer
+# below it. With `inputs` equal to `units` all layers are of one size, so a second layer
+# does double the number.
+#
+# </details>
 #
 # ## 2 · Dropout, and where it is not
 #
@@ -297,6 +336,39 @@ assert level.argmin() == ngrams.argmin() == 3 and 3.1 < ngrams[3] < 3.15
 # Three letters of context are best, on the validation part and on the test. Longer
 # contexts are too rare to help. The best simple model pays 3.12 bits: that is the score
 # to beat.
+#
+# ### Exercise 3.1 · Score in bits
+#
+# Write `bits_of(scores, came)`: the mean cost in bits of the letters that came.
+# `scores` $(T, K)$ holds, for each of $T$ places, one score for each of $K$ letters.
+# Their softmax $e^{s_j} / \sum_i e^{s_i}$ is the probability of letter $j$. `came`
+# $(T,)$ holds the positions of the right letters.
+
+
+# %%
+def bits_of(scores, came):
+    """Mean of -log2 p of the letters that came."""
+    ...  # your code
+
+
+# %%
+checks.bits_of(bits_of)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def bits_of(scores, came):
+#     p = torch.softmax(scores, dim=1)
+#     right = p[torch.arange(len(came)), came]
+#     return -torch.log2(right).mean()
+# ```
+#
+# Each letter pays for its own probability, and only then comes the mean. PyTorch's
+# `cross_entropy` does the same with the natural logarithm: divide its result by $\log
+# 2$ to get bits.
+#
+# </details>
 #
 # ## 4 · Streams, chunks and a carried state
 #
@@ -721,6 +793,36 @@ assert abs(drawn[1] / hidden[3] - 1) < 0.15 and np.mean(bits < np.log2(10_000)) 
 # costs up to $\log_2 10{,}000 = 13$ bits. The assert says that nine of ten test names
 # cost more than that. Bits weigh all names, hits only see the easy ones.
 #
+# ### Exercise 7.1 · Turn the knob
+#
+# Write `at_temperature(scores, temperature)`: the probabilities from which a letter is
+# drawn, for one row of scores $(K,)$. They must be positive and sum to 1.
+
+
+# %%
+def at_temperature(scores, temperature):
+    """Probabilities (K,) at a temperature above 0."""
+    ...  # your code
+
+
+# %%
+checks.at_temperature(at_temperature)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def at_temperature(scores, temperature):
+#     p = torch.exp(scores / temperature)
+#     return p / p.sum()
+# ```
+#
+# The division comes *before* the exponential, so it changes the distances between the
+# scores. After it, dividing all by one number would change nothing once the sum is 1
+# again.
+#
+# </details>
+#
 # ## 8 · What these numbers do not show
 #
 # - **That depth never pays.** One size, one task of short words, twelve epochs. With
@@ -735,6 +837,38 @@ assert abs(drawn[1] / hidden[3] - 1) < 0.15 and np.mean(bits < np.log2(10_000)) 
 #   of one census. The full list of that census is more than four times as long.
 # - **How five other lists would turn out.** The intervals cover the random start, and
 #   in section 5 the choice of test names. The list stays the same.
+#
+# ### Questions
+#
+# 1. What would happen if you asked `nn.LSTM` with *one* layer for `dropout=0.5`?
+#
+# <details><summary>Answer</summary>
+#
+# Nothing, but for a warning. Dropout acts between layers, as the cell of section 2
+# shows, and in one layer there is no place between.
+#
+# </details>
+#
+# 2. What would happen to the drawn names if the temperature went towards 0?
+#
+# <details><summary>Answer</summary>
+#
+# The likeliest letter would win every time, and all names would be the same one. The
+# list of section 7 shows the way there: at 0.3 there are more copies than at any higher
+# temperature.
+#
+# </details>
+#
+# 3. What would happen to the score of the counts with five letters of context if you
+#    scored them on the names of *training*?
+#
+# <details><summary>Answer</summary>
+#
+# It would look far better than it is. The last cell of section 7 shows how many
+# training names they find, and how few others: they recite. On new names they are worse
+# than three letters, as the cell of section 3 shows.
+#
+# </details>
 #
 # ## Summary
 #
@@ -753,3 +887,7 @@ assert abs(drawn[1] / hidden[3] - 1) < 0.15 and np.mean(bits < np.log2(10_000)) 
 # **Before:** [lesson 02.3, the GRU](3_GRU.ipynb). **Next:** [lesson
 # 02.5](5_Bidirectional_RNN.ipynb) reads in both directions, and asks when that is
 # allowed.
+#
+# [All lessons](../README.md#the-lessons-in-order)
+# · before: [02.3 GRU](3_GRU.ipynb)
+# · next: [02.5 Bidirectional RNN](5_Bidirectional_RNN.ipynb)
