@@ -342,7 +342,7 @@ assert level.argmin() == ngrams.argmin() == 3 and 3.1 < ngrams[3] < 3.15
 # Write `bits_of(scores, came)`: the mean cost in bits of the letters that came.
 # `scores` $(T, K)$ holds, for each of $T$ places, one score for each of $K$ letters.
 # Their softmax $e^{s_j} / \sum_i e^{s_i}$ is the probability of letter $j$. `came`
-# $(T,)$ holds the positions of the right letters.
+# $(T,)$ holds the positions, counted from 0, of the right letters.
 
 
 # %%
@@ -539,7 +539,7 @@ p = model(read)[0].softmax(dim=2)[0].T.detach().numpy()  # (27, T)
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), width_ratios=(1, 1.3))
 plot_training(history, left, unit="bits per character")
 left.axhline(level.min(), color=GREY, linestyle="--", label="counts, validation")
-left.set(title="Half-way it passes the counts", ylim=(2.6, 4.2))
+left.set(title="Soon it passes the counts", ylim=(2.6, 4.2))
 left.legend()
 image = right.imshow(p, cmap="Oranges", vmin=0, vmax=0.6, aspect="auto")
 fig.colorbar(image, ax=right, pad=0.01, label="probability")
@@ -559,7 +559,7 @@ assert history.train[11] < history.validation[11] - 0.1
 assert test[0] == "pendergrass" and "pendergrast" in train
 
 # %% [markdown]
-# The network passes the dashed line half-way. At the end it does much better on the
+# The network passes the dashed line after a few epochs. At the end it does much better on the
 # names it trains on than on others: it has begun to learn them by heart. On the right,
 # each column is a forecast: what may come after the letters up to there. A dark cell
 # under a ring means that it saw the letter coming, a pale one that it was surprised.
