@@ -136,6 +136,7 @@ def test_a_claim_without_support_fails_the_command(results, monkeypatch, capsys)
     doubtful = report_text.Claim("The moon is cheese", "nowhere", False, "rock")
     monkeypatch.setattr(report_text, "claims", lambda results: [doubtful])
     monkeypatch.setattr(report_text, "markdown", lambda *a: "")
+    monkeypatch.setattr(report.report_figure, "draw", lambda *a: None)
     monkeypatch.setattr(report.pathlib.Path, "write_text", lambda *a, **k: 0)
     assert report.main(["--render"]) == 1
     assert "NOT SUPPORTED: The moon is cheese" in capsys.readouterr().out

@@ -31,7 +31,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from tools import benchmark_fit, benchmark_layers, report_text
+from tools import benchmark_fit, benchmark_layers, report_figure, report_text
 from tools import measure_bidirectional_rnn as bidirectional
 from tools import measure_choosing_a_model as choosing
 from tools import measure_gru as gru
@@ -413,6 +413,7 @@ def main(arguments=None):
     (ROOT / "RESULTS.md").write_text(
         report_text.markdown(results, claims), encoding="utf-8"
     )
+    report_figure.draw(results, ROOT / "RESULTS.png")
     overview = ROOT / "02_LSTM_RNN" / "README.md"
     text = overview.read_text(encoding="utf-8")
     text = report_text.with_overview(text, results)

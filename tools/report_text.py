@@ -9,6 +9,13 @@ import numpy as np
 # Student's t (Student 1908), for n - 1 degrees of freedom.
 STUDENT = {3: 4.303, 5: 2.776}
 
+# What RESULTS.png shows, for those who cannot see it.
+FIGURE_ALT = (
+    "Four panels of scores, a point for each of five seeds with its 95 % interval, and "
+    "the simple forecasts as dashed lines: sunspots, temperature in one hour, surnames "
+    "and word stress. The tables below hold the same numbers."
+)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -498,6 +505,7 @@ def markdown(results, claims):
         "An interval (±) is Student's 95 % interval for the mean over five seeds, if "
         "not said otherwise. It tells how far the luck of the start reaches, not what "
         "other data would give.",
+        f"![{FIGURE_ALT}](RESULTS.png)",
         "## Claims of the lessons",
         claim_table(said),
         "## Aims",

@@ -559,7 +559,7 @@ assert history.train[11] < history.validation[11] - 0.1
 assert test[0] == "pendergrass" and "pendergrast" in train
 
 # %% [markdown]
-# The network passes the dashed line after a few epochs. At the end it does much better on the
+# The network soon passes the dashed line. At the end it does much better on the
 # names it trains on than on others: it has begun to learn them by heart. On the right,
 # each column is a forecast: what may come after the letters up to there. A dark cell
 # under a ring means that it saw the letter coming, a pale one that it was surprised.
