@@ -273,3 +273,14 @@ def test_what_the_text_says_about_the_file():
     assert sum(chosen) == 5 and len(chosen) == 14  # "five of the fourteen choices"
     seconds = [e["cpu_seconds"] for run in tasks.values() for e in run.values()]
     assert np.max(seconds) < 35
+
+
+def test_one_of_ten_pairs_of_forecasts_leaves_out_zero():
+    """What the lesson says in a bracket, beyond its table of differences to the LSTM."""
+    runs = STORED["tasks"]["forecast"]
+    clear = []
+    for a, b in itertools.combinations(runs, 2):
+        gaps = np.subtract(runs[a]["test"], runs[b]["test"])
+        if abs(gaps.mean()) > 2.776 * gaps.std(ddof=1) / 5**0.5:
+            clear.append({a, b})
+    assert clear == [{"GRU", "both ways"}]

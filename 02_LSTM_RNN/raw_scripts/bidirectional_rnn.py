@@ -451,10 +451,10 @@ assert 70 < so_far[0] < 80 < best[0] < 86 and best[1] > 68 > 60 > so_far[1]
 
 # %% [markdown]
 # The last rule has never seen a consonant, and gets more than four vowels in five.
-# (Many vowels give themselves away: the *a* of *about* is a sound that is hardly ever
-# stressed.) Now compare it with the second rule. It knows the vowels too, but only up
-# to the one it is asked about, and it is clearly worse. The future counts, even for
-# someone who only counts.
+# (Many vowels give themselves away: AH, the *a* of *about*, is unstressed nine times in
+# ten.) Now compare it with the second rule. It knows the vowels too, but only up to the
+# one it is asked about, and it is clearly worse. The future counts, even for someone
+# who only counts.
 #
 # ## 5 · Forward only against both directions
 #
@@ -485,9 +485,10 @@ for name, both in {"forward only": False, "both directions": True}.items():
 
 # %% [markdown]
 # One seed is an anecdote. `tools/measure_bidirectional_rnn.py` has trained five of each
-# kind, on both splits, and has chosen the learning rate on the validation part. Its
-# scores are in a file: in the figure, dots for the random split, crosses for the split
-# by stem. Those of your networks, the blue rings, must lie with the dots.
+# kind, on both splits, and has chosen one learning rate for both, the better of two, on
+# the validation part. (Lesson 02.6 gives each network its own.) Its scores are in a
+# file: in the figure, dots for the random split, crosses for the split by stem. Those
+# of your networks, the blue rings, must lie with the dots.
 #
 # **Predict before you run.** On the split by stem, no test word has a relative to lean
 # on. Whose scores will fall: those of the rules, of the networks, of both?
@@ -526,17 +527,19 @@ assert min(histories["forward only"].train) > 0.4 > min(history.validation)
 # words it *was trained on*, its loss stays higher than that of the other network on new
 # ones. *What* a model may see can count for more than how clever it is.
 #
-# And the leak? The last line is about test words that have relatives anywhere in the
-# data: how many percent of them are right, first in the random split, then in the split
-# by stem. In the first, most of the relatives are in the training part, as four fifths
-# of all words are. In the second, none is. If the networks lived on relatives, the
-# second number would be much smaller. It is not. (The two test parts hold different
-# words. A rule that cannot remember any word, "number, place", moves as well, as dot
-# and cross show.)
+# And the leak? Nobody's score falls by much: no cross lies more than half a vowel in a
+# hundred left of its dots, and some lie to the right, the forward network's among them.
+# That is over all test words. The last line is about test words that have relatives
+# anywhere in the data: how many percent of them are right, first in the random split,
+# then in the split by stem. In the first, most of the relatives are in the training
+# part, as four fifths of all words are. In the second, none is. If the networks lived
+# on relatives, the second number would be much smaller. It is not. (The two test parts
+# hold different words. A rule that cannot remember any word, "number, place", moves as
+# well, as dot and cross show.)
 #
-# So the leak is there, and these small networks gain nothing from it that you could
-# tell from chance. You know that because it was measured. Other models may remember
-# more, and a split that keeps relatives together costs nothing.
+# So the leak is there, and no gain from it shows in these small networks. You know that
+# because it was measured. Other models may remember more, and a split that keeps
+# relatives together costs nothing.
 #
 # And the padding? We tell the trained networks that all words have 17 sounds.
 #
@@ -737,7 +740,7 @@ assert min(hidden, scored[name][1]) > 0.9 * errors(x)[1]
 #   `out[:, -1]` has read one input.
 # - Pack padded words, and mask the loss and the score. Test that more padding changes
 #   nothing.
-# - For word stress the future is worth about nine vowels in a hundred, at an equal
+# - For word stress the future is worth nine to ten vowels in a hundred, at an equal
 #   number of parameters. A forward model cannot be right in both words of a pair that
 #   begins alike.
 # - Compare with rules that see as much as the network, and look for relatives on both

@@ -23,7 +23,7 @@
 #
 # This is the last lesson of the chapter. You need 02.1 (forecasting), 02.4 (a character
 # model, stacked layers) and 02.5 (tagging, two directions). Reading and running takes
-# about an hour. Where it says **Predict before you run**, decide on an answer first.
+# about 45 minutes. Where it says **Predict before you run**, decide on an answer first.
 
 # %%
 # Set-up: finds the course around this notebook, or fetches it if the notebook is alone.
@@ -132,9 +132,9 @@ class Network(nn.Module):
 # The head starts at zero in all tasks. Before training, a forecast is "no change", and
 # all symbols are equally probable.
 #
-# **Predict before you run.** Slide 16 counts weights: with equal units, they are as
-# 1 : 3 : 4. For the forecast the RNN has 47 units. How many may the LSTM have: 12,
-# 24 or 36?
+# **Predict before you run.** Slide 16 counts weights: with equal units, RNN, GRU and
+# LSTM are as 1 : 3 : 4. If an RNN has 100 units, how many may an LSTM of the same size
+# have: 25, 50 or 75?
 
 # %%
 show_slide(HERE, 16)
@@ -145,9 +145,9 @@ for task in SIZES:
     assert max(sizes) < 1.02 * min(sizes)
 
 # %% [markdown]
-# The LSTM gets 22 units, about half and not a quarter. A layer has $G H (I + H + 2)$
-# parameters with $G$ = 1, 3 or 4, and most of them grow with the *square* of $H$.
-# Halving the units quarters $H^2$.
+# About 50: half and not a quarter. (In `MODELS`, the forecast has 47 and 22.) A layer
+# has $G H (I + H + 2)$ parameters with $G$ = 1, 3 or 4, and most of them grow with the
+# *square* of $H$. Halving the units quarters $H^2$.
 #
 # The numbers of units in `MODELS` were found by trying: take an LSTM, then for each of
 # the others the $H$ that comes closest.
@@ -532,8 +532,10 @@ assert [model for model in MODELS if high[model] > bar] == ["stacked"]
 # Three tasks, three answers.
 #
 # - **Forecast:** no star. The means differ by less than one sunspot, and the intervals
-#   of the differences reach up to one and a half. Five seeds cannot say which of these
-#   models is best. Against AR(132) they say something: for four models the whole
+#   of the differences from the LSTM are up to 1.5 wide on either side. Five seeds
+#   cannot say which of these models is best. (The table compares with the LSTM only. Of
+#   all ten pairs one leaves out zero, the GRU against both ways. In ten comparisons one
+#   may do so by luck.) Against AR(132) they say something: for four models the whole
 #   interval lies below the line. That of the stacked network reaches across.
 # - **Names:** stars everywhere, but look at the size. The largest difference is about
 #   0.03 bits, a hundredth of the score. It is clear because the seeds scatter even
@@ -580,7 +582,9 @@ checks.interval_of_difference(interval_of_difference)
 # ```
 #
 # The difference comes first, seed by seed. What is hard for both models in one seed
-# then cancels, and the interval gets narrower than from the two spreads.
+# then cancels, and the interval gets narrower than from the two spreads: see the RNN on
+# stress in the table. If a seed does not affect both alike, nothing cancels, and it can
+# even be wider: see the RNN in the forecast.
 #
 # </details>
 #
@@ -648,10 +652,10 @@ for task, timing in file["inference"].items():
 #
 # ## 7 · How to choose
 #
-# Slide 17 has the questions. Its numbers come from shorter trainings on fewer words.
-# Here is the same with the numbers of this lesson, each computed from what you have
-# seen above. A difference is paired, and comes with its 95 % interval; a *point* is one
-# vowel in a hundred.
+# Slide 17 has questions to begin with. Its numbers come from other trainings, described
+# at its foot. Here are the questions that this lesson can answer, with its own numbers,
+# each computed from what you have seen above. A difference is paired, and comes with
+# its 95 % interval; a *point* is one vowel in a hundred.
 
 # %%
 show_slide(HERE, 17)
@@ -719,7 +723,8 @@ assert one_way < bars["stress"] - 3
 # <details><summary>Answer</summary>
 #
 # You would have believed a ranking. The list of section 2 has differences of more than
-# one sunspot between models; the table of section 5 says that none of them is clear.
+# one sunspot between models; the table of section 5 says that none of the differences
+# from the LSTM is clear.
 #
 # </details>
 #
@@ -744,8 +749,8 @@ assert one_way < bars["stress"] - 3
 # - A clear difference can be small. A difference of one seed may be no difference.
 # - A bidirectional model needs the whole sequence before its first answer. A character
 #   model that reads both ways copies the answer: its score means nothing.
-# - What a model may look at made the largest difference here: ten vowels in a hundred.
-#   The kind of cell made less than one.
+# - What a model may look at made the largest difference here: almost ten vowels in a
+#   hundred. The kind of cell made less than one.
 # - Put a simple model beside every network. It beat four of five on the stress task.
 #
 # **Next:** [the overview](../README.md) of the course shows all lessons and where to go

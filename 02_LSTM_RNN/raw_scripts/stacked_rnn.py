@@ -204,10 +204,12 @@ checks.weights_of_stack(weights_of_stack)
 # **Dropout** (Srivastava et al., 2014) is a brake on learning by heart. In training it
 # sets each number to zero with probability $p$, at random, and divides the others by
 # $1-p$, so that their mean stays. The network can then rely on no single number.
-# `nn.LSTM(dropout=p)` has it built in. But where?
+# `nn.LSTM(dropout=p)` has it built in.
 #
 # **Predict before you run.** There are three places: between the layers, behind the
-# last layer, and on the way from one step to the next. Where does `nn.LSTM` drop?
+# last layer, and on the way from one step to the next. Slide 12 says: only the first.
+# If that is true, which of `out`, `h_n[0]` and `h_n[1]` change when dropout is switched
+# on?
 #
 # We write down our guess, *between the layers and nowhere else*, and hand it the same
 # random numbers. If anything were dropped anywhere else, the results could not agree.
@@ -223,7 +225,7 @@ print("equal to dropping between layers:", bool((ours - theirs).abs().max() < 1e
 # %% [markdown]
 # The guess is exact. The next cell takes it apart:
 #
-# - dropout was on: the output is not the one of section 1;
+# - dropout was on: `out`, whose last step is `h_n[1]`, is not the one of section 1;
 # - `h_n[0]` is still what it was, so nothing is dropped *between the steps* of the
 #   first layer; and no number of `out` is 0, so nothing is dropped *behind the last
 #   layer*;
@@ -559,13 +561,14 @@ assert history.train[11] < history.validation[11] - 0.1
 assert test[0] == "pendergrass" and "pendergrast" in train
 
 # %% [markdown]
-# The network soon passes the dashed line. At the end it does much better on the
-# names it trains on than on others: it has begun to learn them by heart. On the right,
-# each column is a forecast: what may come after the letters up to there. A dark cell
-# under a ring means that it saw the letter coming, a pale one that it was surprised.
-# Mostly several letters share the probability. The score is the mean over all columns
-# of all 2,000 names. (The last line of the cell is a warning: *pendergrass* has a twin
-# among the training names, *pendergrast*. We come back to that in section 8.)
+# The network passes the dashed line after four or five of the twelve epochs. At the end
+# it does much better on the names it trains on than on others: it has begun to learn
+# them by heart. On the right, each column is a forecast: what may come after the
+# letters up to there. A dark cell under a ring means that it saw the letter coming, a
+# pale one that it was surprised. Mostly several letters share the probability. The
+# score is the mean over all columns of all 2,000 names. (The last line of the cell is a
+# warning: *pendergrass* has a twin among the training names, *pendergrast*. We come
+# back to that in section 8.)
 #
 # One network is an anecdote. `tools/measure_stacked_rnn.py` has trained five of each
 # kind and written their scores to a file. Yours must lie among them.
@@ -623,9 +626,9 @@ assert abs(gaps[depths[3]].mean()) < half[depths[3]]
 
 # %% [markdown]
 # Depth does not pay here. At equal size, the second layer makes the score worse, the
-# third much worse, and both intervals leave out zero. With dropout, two layers are
-# level with one: the interval holds zero. So the best you can say for the second layer
-# is that, with the right brake, it does no harm.
+# third much worse, and both intervals leave out zero. With dropout the interval holds
+# zero: undecided, five seeds cannot tell two layers from one. So the best you can say
+# for the second layer is that, with a brake, no harm is shown.
 #
 # Why? The table cannot tell. It may be that short words leave little for a second layer
 # to do, while the wide layer has more units to remember with.
@@ -669,9 +672,10 @@ assert abs(tests["whole names"].mean() - tests["2 layers"].mean()) < 0.01
 # %% [markdown]
 # With chunks of five letters, carrying is worth a lot: without it, the network never
 # sees how a long name goes on. That is what carrying is *for*: chunks that are shorter
-# than what belongs together. With chunks of 25 letters few names are cut, and carrying
-# does not help. It even costs about a hundredth of a bit, in every one of the five
-# seeds. (On whole names the network is level with the carried streams.)
+# than what belongs together. With chunks of 25 letters about three names in four stay
+# whole, and carrying does not help. It even costs about a hundredth of a bit, in every
+# one of the five seeds. (On whole names the mean is the same as with carried streams,
+# within the scatter of the seeds.)
 #
 # Why should it cost anything? A suspicion: we score each name from an *empty* state,
 # and the carried network has hardly ever met one. The script has tested that, too. It
@@ -691,10 +695,11 @@ assert abs(stream_score(model, test) - np.mean(file["as_stream"]["2 layers"])) <
 assert change["2 layers"].max() < 0 and abs(change["not carried"]).max() < 0.003
 
 # %% [markdown]
-# The network trained with a carried state pays less, with all five seeds, when it may
-# carry on. The other does not care, as it should: the name before tells nothing. So
-# about half of what carrying costs is our way of scoring. The other half these numbers
-# do not explain. We keep to the empty state, which treats all models alike.
+# The network trained with a carried state pays less, with all five seeds (with the
+# fourth by almost nothing), when it may carry on. The other does not care, as it
+# should: the name before tells nothing. So about half of what carrying costs is our way
+# of scoring. The other half these numbers do not explain. We keep to the empty state,
+# which treats all models alike.
 #
 # ## 7 · Drawing new names
 #
@@ -739,8 +744,8 @@ assert copied == sorted(copied)[::-1] and max(real) < 0.1 and copied[0] > 4 * co
 # %% [markdown]
 # At 0.3 the network plays safe: it repeats what it is surest of, and more than a third
 # of that are copies. At 1.5 hardly anything is on the list, and much can hardly be
-# spoken. Temperature 1 is what the network believes. The invented names there look like
-# names, and only some of them are.
+# spoken. Temperature 1 is what the network believes. Many of the invented names there
+# look like names. Whether somebody bears them, our list cannot tell (section 8).
 #
 # Many copies: has the network learned by heart? Or is it only that the training part
 # holds four times as many names as the rest? Compare *per name*. Of all training names,
@@ -784,8 +789,9 @@ assert abs(drawn[1] / hidden[3] - 1) < 0.15 and np.mean(bits < np.log2(10_000)) 
 # two letters of context it is near that. With five letters, the counts find a quarter
 # of all training names, and *fewer* held-out names than with three letters: they
 # recite. If you only asked how many drawn names stand on the list, you would call them
-# the best model. The network's ratio is that of three letters. It does know the names
-# of training better than others, and it does not recite.
+# the best model. The network's ratio, 1.7, is close to that of three letters, 1.5, and
+# far from that of five. It does know the names of training better than others, and it
+# does not recite.
 #
 # One thing may surprise you: the network is far better in bits than the counts with
 # three letters, but it finds no more held-out names. Hits are a coarse measure. In
@@ -854,8 +860,8 @@ checks.at_temperature(at_temperature)
 # <details><summary>Answer</summary>
 #
 # The likeliest letter would win every time, and all names would be the same one. The
-# list of section 7 shows the way there: at 0.3 there are more copies than at any higher
-# temperature.
+# list of section 7 shows only a first step: at 0.3 likely letters win more often, so
+# there are more copies than at any higher temperature, but the names still differ.
 #
 # </details>
 #
@@ -864,9 +870,9 @@ checks.at_temperature(at_temperature)
 #
 # <details><summary>Answer</summary>
 #
-# It would look far better than it is. The last cell of section 7 shows how many
-# training names they find, and how few others: they recite. On new names they are worse
-# than three letters, as the cell of section 3 shows.
+# It would look far better than it is. The table in section 7, before the exercise,
+# shows how many training names they find, and how few others: they recite. On new names
+# they are worse than three letters, as the line before Exercise 3.1 shows.
 #
 # </details>
 #
