@@ -276,7 +276,7 @@ def test_what_the_text_says_about_the_file():
 
 
 def test_one_of_ten_pairs_of_forecasts_leaves_out_zero():
-    """What the lesson says in a bracket, beyond its table of differences to the LSTM."""
+    """What the lesson says in a bracket, beyond its table."""
     runs = STORED["tasks"]["forecast"]
     clear = []
     for a, b in itertools.combinations(runs, 2):
