@@ -51,9 +51,9 @@ def test_a_changed_figure_in_the_overview_is_noticed(results):
 
 # What the guide of topic 01 quotes: words before the number, and where it comes from.
 QUOTED = [
-    (r"keeps only ([\d.]+) of the gradient", "tanh, 1.0, 1.0"),
-    (r"ten times smaller a step keeps ([\d.]+)", "tanh, 1.0, 0.1"),
-    (r"one step back\s+multiplies by ([\d.]+)", "linear, 1.2, 1.0"),
+    (r"keeps only ([\d.]+\d) of the gradient", "tanh, 1.0, 1.0"),
+    (r"ten times smaller a step keeps ([\d.]+\d)", "tanh, 1.0, 0.1"),
+    (r"one step back\s+multiplies by ([\d.]+\d)", "linear, 1.2, 1.0"),
     (r"one step keeps ([\d.]+), [\d.]+ and all", "LSTM, 0, 1.0"),
     (r"one step keeps [\d.]+, ([\d.]+) and all", "LSTM, 1, 1.0"),
 ]

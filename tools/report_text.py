@@ -80,8 +80,8 @@ def memory_claims(results):
             f"one step back keeps {kept['tanh, 1.0, 1.0']:.2f}",
         ),
         Claim(
-            "because the units are saturated: with inputs ten times smaller it hardly "
-            "does",
+            "With inputs ten times smaller, which saturate no unit, the same cell "
+            "keeps most of it",
             "01, section 5",
             kept["tanh, 1.0, 0.1"] > 0.9,
             f"{kept['tanh, 1.0, 0.1']:.2f}",
@@ -124,7 +124,7 @@ def sunspot_claims(results):
             target=True,
         ),
         Claim(
-            "and so is every single seed of five below it",
+            "and every single one of five seeds is below AR(132)",
             "02.1, section 9",
             max(rnn) < ar,
             f"at most {max(rnn):.1f} against {ar:.1f}",
@@ -594,7 +594,7 @@ def scores_markdown(results):
     yield "## Surnames (02.4)"
     part = scores["names"]
     rows = [
-        [f"Witten-Bell, {k} letters of context", f"{bits:.3f}", ""]
+        [f"Witten-Bell, context of {k}", f"{bits:.3f}", ""]
         for k, bits in enumerate(part["baselines"]["by_context"])
     ]
     for depth in ("1 layer", "2 layers", "3 layers"):
