@@ -60,7 +60,6 @@ def train_one(here, name, split, seed, lr):
     parts["family"], parts["single"] = by_family(here, rows["test"])
     for part, some in parts.items():
         result[part] = here.score(here.tag(model, some), some)
-    print(name, split, seed, lr, result, flush=True)
     return result
 
 

@@ -50,7 +50,6 @@ INTRODUCTION = "01_Introduction_to_RNN/raw_scripts/rnn_intro.py"
 def lesson(name):
     """The functions of a lesson, loaded once."""
     if name == "introduction":
-        torch.set_default_dtype(torch.float64)
         settings = "STEPS", "BATCH", "INPUTS", "UNITS", "LENGTH", "clip"
         return load_lesson(INTRODUCTION, settings)
     return {

@@ -80,8 +80,7 @@ def memory_claims(results):
             f"one step back keeps {kept['tanh, 1.0, 1.0']:.2f}",
         ),
         Claim(
-            "With inputs ten times smaller, which saturate no unit, the same cell "
-            "keeps most of it",
+            "With inputs ten times smaller the same cell keeps most of it",
             "01, section 5",
             kept["tanh, 1.0, 0.1"] > 0.9,
             f"{kept['tanh, 1.0, 0.1']:.2f}",

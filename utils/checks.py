@@ -92,9 +92,7 @@ def _explain(function, cases, expected, got):
         kind, line = type(found).__name__, _where(found, function)
         print(f"  got      an error: {kind}: {found}{line}")
         if re.search(r"shape|size|dimension|mismatch", str(found)):
-            print(
-                "  Two shapes do not fit: print both. Is there a .T too few, or many?"
-            )
+            print("  Two shapes do not fit: print both, just before that line.")
     elif found is None:
         print("  got      None. Is a `return` missing?")
     else:

@@ -535,10 +535,11 @@ model.to("cpu")
 assert torch.allclose(moved, predict(model, test[0]), atol=1e-3)
 
 # %% [markdown]
-# For networks of this course it seldom pays. Every step waits for the one before and is
-# a small product, and telling a graphics card to begin takes longer than such a product
-# itself. It pays when a step is much work: hundreds of units, or thousands of sequences
-# in a batch. If you have a card, measure it before you believe us or anybody.
+# When does that pay? We had no card to measure it on, so this is an expectation:
+# seldom, for networks of this course. Every step waits for the one before and is a
+# small product, and each product has to be sent to the card. With much work in a step,
+# hundreds of units or thousands of sequences in a batch, a card has something to do. If
+# you have one, measure it before you believe us or anybody.
 #
 # ## 7 · Sunspots: a year ahead
 #
