@@ -170,20 +170,6 @@ def test_the_same_seed_gives_both_models_the_same_order(lesson, shared, monkeypa
     assert not all(a.equal(b) for a, b in zip(runs[1], runs[2], strict=False))
 
 
-def test_witten_bell_gives_probabilities(lesson):
-    followed = measure.count_names(lesson.split(lesson.codes)[0], longest=3)
-    for start in ([0], [0, 19], [0, 17, 24], [0, 26, 26, 26]):
-        seen = [measure.witten_bell_bits(followed, [[*start, c]], 3) for c in range(27)]
-        steps = len(start)  # a mean over so many answers, the last of them varies
-        before = (
-            np.multiply(measure.witten_bell_bits(followed, [start], 3), steps - 1)
-            if steps > 1
-            else np.zeros(4)
-        )
-        p = 2.0 ** -(np.multiply(seen, steps) - before)
-        assert np.allclose(p.sum(axis=0), 1)
-
-
 def test_counting_rules_fall_back_on_shorter_keys():
     train = [(["A", "K", "O"], [1, -1, 0]), (["A", "K"], [1, -1]), (["O"], [1])]
     train += [(["O", "O", "A"], [0, 1, 0])]

@@ -26,7 +26,6 @@ often.
 
 import argparse
 import json
-import math
 import os
 import pathlib
 import platform
@@ -41,6 +40,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
+from tools import measure_stacked_rnn
 from tools.lesson_functions import load_lesson
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -118,32 +118,6 @@ def measure(here, task, model):
     return entry
 
 
-def count_names(names, longest):
-    """Context -> how often each symbol followed it, for contexts up to `longest`."""
-    followed = defaultdict(Counter)
-    for codes in names:
-        for t in range(1, len(codes)):
-            for k in range(min(longest, t) + 1):
-                followed[tuple(codes[t - k : t])][codes[t]] += 1
-    return followed
-
-
-def witten_bell_bits(followed, names, longest):
-    """Bits a character of the interpolated model with 0 to `longest` symbols."""
-    bits, answers = [0.0] * (longest + 1), 0
-    for codes in names:
-        for t in range(1, len(codes)):
-            p, answers = 1 / 27, answers + 1
-            for k in range(longest + 1):
-                # Before the mark at the start there is nothing: p stays as it is.
-                seen = followed.get(tuple(codes[t - k : t])) if k <= t else None
-                if seen:
-                    n, kinds = sum(seen.values()), len(seen)
-                    p = (seen[codes[t]] + kinds * p) / (n + kinds)
-                bits[k] -= math.log2(p)
-    return [total / answers for total in bits]
-
-
 def vowels_of(phonemes, stress):
     """For each vowel of a word: the keys of the rules, longest first; its stress."""
     asked = [(p, s) for p, s in zip(phonemes, stress, strict=True) if s >= 0]
@@ -174,11 +148,15 @@ def counting_rules(train, test):
 
 
 def measure_baselines(here):
-    train, validation, test = here.split(here.codes)
-    followed = count_names(train, longest=5)
-    on_validation = witten_bell_bits(followed, validation, longest=5)
-    on_test = [round(b, 4) for b in witten_bell_bits(followed, test, longest=5)]
-    context = on_validation.index(min(on_validation))
+    counts = measure_stacked_rnn.lesson()  # whose Witten-Bell counts these are
+    train, validation, test = here.split(here.load_surnames())
+    tables = counts.count(train, longest=5)
+
+    def bits(names):  # for 0 to 5 letters of context
+        return counts.per_character(counts.ngram_bits(tables, names), names)
+
+    context = int(bits(validation).argmin())
+    on_test = bits(test).round(4).tolist()
     names = {"by_context": on_test, "context": context, "test": on_test[context]}
     words = [*zip(here.table["phonemes"], here.table["stress"], strict=True)]
     train, _, test = here.split(words)
