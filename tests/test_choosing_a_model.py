@@ -170,13 +170,13 @@ def test_the_same_seed_gives_both_models_the_same_order(lesson, shared, monkeypa
     assert not all(a.equal(b) for a, b in zip(runs[1], runs[2], strict=False))
 
 
-def test_counting_rules_fall_back_on_shorter_keys():
-    train = [(["A", "K", "O"], [1, -1, 0]), (["A", "K"], [1, -1]), (["O"], [1])]
-    train += [(["O", "O", "A"], [0, 1, 0])]
-    test = [(["K", "A", "O"], [-1, 1, 0]), (["A", "A"], [1, 0])]
-    scores = measure.counting_rules(train, test)
-    # "A O" is known; "A A" is not: A first of two is 1, A last of two only as A: 1.
-    assert scores["all vowels"] == [75, 50]
+def test_the_rules_are_asked_about_the_same_words(lesson):
+    """The counting rules are those of lesson 02.5, on the test words of this one."""
+    tagging = measure.measure_bidirectional_rnn.lesson()
+    words = list(lesson.table["word"])
+    for part, name in zip(lesson.split(words), tagging.splits["random"], strict=True):
+        rows = tagging.splits["random"][name]
+        assert sorted(part) == sorted(tagging.words["word"].iloc[rows]), name
 
 
 def test_the_baselines_come_out_again(lesson):

@@ -65,6 +65,35 @@ def test_the_guide_quotes_these_results(results, pattern, name):
     assert quoted == f"{results['scores']['memory'][name]['kept']:.2f}"
 
 
+def slides(topic):
+    path = ROOT / topic / "concepts" / "measurements.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_the_slides_on_gradients_agree_with_these_results(results):
+    drawn = slides("01_Introduction_to_RNN")["gradients"]
+    for name, entry in results["scores"]["memory"].items():
+        cell, value, size = name.split(", ")
+        slide = f"tanh {value} inputs {size}" if cell == "tanh" else f"{cell} {value}"
+        factor = drawn[slide.replace("LSTM", "lstm").replace("GRU", "gru")]["factor"]
+        assert abs(factor - entry["kept"]) <= 0.01, name  # one unit of its last digit
+
+
+def test_the_slide_on_choosing_quotes_these_results(results):
+    quoted, scores = slides("02_LSTM_RNN")["lessons"], results["scores"]
+    bars = scores["sunspots 12"]["baselines"]
+    near = report_text.of_seeds(scores["sunspots 12"], "twelve", "month 1")
+    assert quoted["next_month"]["ar24"] == round(bars["AR(24)"][0], 1)
+    assert quoted["next_month"]["rnn"] == [round(min(near), 1), round(max(near), 1)]
+    models = report_text.five_scores(results, "forecast").values()
+    means = [round(statistics.mean(values), 1) for values in models]
+    assert quoted["one_year"]["ar132"] == round(bars["AR(132)"][1], 1)
+    assert quoted["one_year"]["models"] == [min(means), max(means)]
+    for key, network in (("forward", "forward only"), ("both", "both directions")):
+        vowels = report_text.of_seeds(scores["stress"], f"{network}, random", "vowels")
+        assert quoted["vowels"][key] == round(statistics.mean(vowels), 1)
+
+
 # Scores over five seeds that lessons read from their own files: the same networks.
 STORED = {
     "simple_rnn": lambda f: {

@@ -110,7 +110,7 @@ def measure_kind(kind, units, steps=STEPS):
     """
     found, rows = {}, []
     for T in steps:
-        rounds = max(3, min(40, 12_800 // (T * max(1, units // 64))))
+        rounds = max(5, min(24, 6_400 // (T * max(1, units // 64))))
         found[T] = medians(kind, units, T, rounds)
         row = {"kind": kind, "units": units, "steps": T, "ms": 1000 * found[T]["nn"]}
         ratios = {name: now / found[T]["nn"] for name, now in found[T].items()}

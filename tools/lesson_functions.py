@@ -7,8 +7,10 @@ the same code.
 
 import ast
 import pathlib
+import platform
 import types
 
+import numpy as np
 import torch
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -43,3 +45,12 @@ def load_lesson(script, settings=()):
     module = types.ModuleType(path.stem)
     exec(compile(ast.Module(kept, []), str(path), "exec"), module.__dict__)
     return module
+
+
+def versions():
+    """What the scores of a file of results were measured with."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }

@@ -18,7 +18,6 @@ more often.
 import json
 import os
 import pathlib
-import platform
 import statistics
 import sys
 import time
@@ -27,9 +26,8 @@ os.environ["TQDM_DISABLE"] = "1"
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import numpy as np
-import torch
 
-from tools.lesson_functions import load_lesson
+from tools.lesson_functions import load_lesson, versions
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPT = "02_LSTM_RNN/raw_scripts/bidirectional_rnn.py"
@@ -104,11 +102,7 @@ def main():
             **{split: gathered(some) for split, some in kept.items()},
         }
     result = {
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
+        "versions": versions(),
         "settings": {
             "seeds": list(SEEDS),
             "learning_rate": lr,

@@ -32,16 +32,14 @@ import platform
 import statistics
 import sys
 import time
-from collections import Counter, defaultdict
 
 os.environ["TQDM_DISABLE"] = "1"
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-import numpy as np
 import torch
 
-from tools import measure_stacked_rnn
-from tools.lesson_functions import load_lesson
+from tools import measure_bidirectional_rnn, measure_stacked_rnn
+from tools.lesson_functions import load_lesson, versions
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPT = "02_LSTM_RNN/raw_scripts/choosing_a_model.py"
@@ -118,35 +116,6 @@ def measure(here, task, model):
     return entry
 
 
-def vowels_of(phonemes, stress):
-    """For each vowel of a word: the keys of the rules, longest first; its stress."""
-    asked = [(p, s) for p, s in zip(phonemes, stress, strict=True) if s >= 0]
-    vowels = tuple(p for p, _ in asked)
-    for k, (vowel, answer) in enumerate(asked):
-        yield [(vowels, k), (vowel, len(vowels), k), (vowel,)], answer
-
-
-def counting_rules(train, test):
-    """Percentage of vowels and of words right: the commonest answer for a key."""
-    followed = defaultdict(Counter)
-    for word in train:
-        for keys, answer in vowels_of(*word):
-            for key in keys:
-                followed[key][answer] += 1
-    scores = {}
-    for name, first in (("the vowel", 2), ("all vowels", 0)):
-        hits = []
-        for word in test:
-            hits.append([])
-            for keys, answer in vowels_of(*word):
-                known = next(key for key in keys[first:] if key in followed)
-                hits[-1].append(followed[known].most_common(1)[0][0] == answer)
-        vowels = [hit for word in hits for hit in word]
-        shares = np.mean(vowels), np.mean([all(word) for word in hits])
-        scores[name] = [round(100 * float(share), 2) for share in shares]
-    return scores
-
-
 def measure_baselines(here):
     counts = measure_stacked_rnn.lesson()  # whose Witten-Bell counts these are
     train, validation, test = here.split(here.load_surnames())
@@ -158,9 +127,15 @@ def measure_baselines(here):
     context = int(bits(validation).argmin())
     on_test = bits(test).round(4).tolist()
     names = {"by_context": on_test, "context": context, "test": on_test[context]}
-    words = [*zip(here.table["phonemes"], here.table["stress"], strict=True)]
-    train, _, test = here.split(words)
-    return {"names": names, "stress": counting_rules(train, test)}
+    tagging = (
+        measure_bidirectional_rnn.lesson()
+    )  # whose rules, and test words, these are
+    rules = tagging.rule_scores(tagging.splits["random"])
+    stress = {
+        name: [round(float(share), 2) for share in rules[name]]
+        for name in ("the vowel", "all vowels")
+    }
+    return {"names": names, "stress": stress}
 
 
 def measure_inference(here, task, models, rounds=300):
@@ -205,11 +180,7 @@ def main(arguments=None):
     started, here, result = time.process_time(), lesson(), {}
     if set(chosen) != set(sections):  # keep the rest of the file
         result = json.loads(RESULT.read_text(encoding="utf-8"))
-    result["versions"] = {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
+    result["versions"] = versions()
     result["settings"] = {
         "machine": f"{platform.machine()}, one thread",
         "seeds": list(SEEDS),

@@ -18,7 +18,6 @@ more often.
 import json
 import os
 import pathlib
-import platform
 import statistics
 import sys
 import time
@@ -30,7 +29,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tools.lesson_functions import load_lesson
+from tools.lesson_functions import load_lesson, versions
 from utils.forecasting import mae
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -173,11 +172,7 @@ def main():
     for name in NETWORKS:
         networks[name], selection[name] = measure_network(here, name)
     result = {
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
+        "versions": versions(),
         "settings": {
             "hours": here.HOURS.tolist(),
             "seeds": list(SEEDS),

@@ -10,7 +10,6 @@ which stay out of the file, because they differ from run to run.
 import json
 import os
 import pathlib
-import platform
 import statistics
 import sys
 import time
@@ -22,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tools.lesson_functions import load_lesson
+from tools.lesson_functions import load_lesson, versions
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPT = "02_LSTM_RNN/raw_scripts/lstm.py"
@@ -169,7 +168,7 @@ def main():
     settings = {"T": here.T, "units": here.UNITS, "batch": 64, "rate": 0.01}
     result = {
         "made_by": "tools/measure_lstm.py",
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "versions": versions(),
         "adding": {"settings": {**settings, "limit": LIMIT}, "runs": runs},
         "sunspots": {"months_ahead": here.AHEAD, "runs": sunspot_runs(here)},
     }

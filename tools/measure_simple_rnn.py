@@ -19,7 +19,6 @@ import itertools
 import json
 import os
 import pathlib
-import platform
 import sys
 import time
 
@@ -30,7 +29,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tools.lesson_functions import load_lesson
+from tools.lesson_functions import load_lesson, versions
 from utils import set_up
 from utils.data import Standardiser, chronological_split, load_sunspots, windows
 from utils.forecasting import rmse
@@ -155,7 +154,7 @@ def main():
     selection = select()
     result = {
         "settings": {"past": PAST, "ahead": AHEAD, "optimizer": "Adam", **defaults},
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "versions": versions(),
         "chosen": min(selection, key=lambda entry: np.mean(entry["validation"])),
         "selection": selection,
         "steps": {name: measure_step(name) for name in STEPS},

@@ -21,7 +21,6 @@ import functools
 import json
 import os
 import pathlib
-import platform
 import statistics
 import sys
 import time
@@ -30,9 +29,8 @@ os.environ["TQDM_DISABLE"] = "1"
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import numpy as np
-import torch
 
-from tools.lesson_functions import load_lesson
+from tools.lesson_functions import load_lesson, versions
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPT = "02_LSTM_RNN/raw_scripts/stacked_rnn.py"
@@ -142,14 +140,6 @@ def search(here, options):
         best = min(scores, key=scores.get)
         waiting = [lr for lr in (best / 2, best * 2) if lr not in tried]
     return tried[best], {str(lr): score for lr, score in scores.items()}
-
-
-def versions():
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
 
 
 def main():

@@ -239,9 +239,7 @@ def jobs():
         "fit": {"ratio": (fit_times, ())},
     }
     for model in ("RNN", "LSTM", "LSTM, open gates"):
-        for seed in range(3):
-            job = (adding_100, (model, seed))
-            sections["adding 100"][f"{model} | seed {seed}"] = job
+        sections["adding 100"] |= seeds(adding_100, model)
     for step in ("raw", "standardised", "change", "twelve"):
         sections["sunspots 12"] |= seeds(sunspots_12, step)
     for way in ("direct, 12 months a step", "closed loop"):

@@ -537,7 +537,7 @@ def scores_markdown(results):
             for name, v in scores["memory"].items()
         ],
     )
-    yield "Adding problem, 100 steps, error after 500 updates, three seeds:"
+    yield "Adding problem, 100 steps, error after 500 updates:"
     yield table(
         ["Network", "Errors"],
         [

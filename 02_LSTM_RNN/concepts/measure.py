@@ -256,34 +256,39 @@ def forecasts(length=132, horizon=60):
     }
 
 
-def cells(length=132, horizon=24, seeds=3):
-    """The three cells and linear regression on the same windows, over all months."""
-    known, actual = SUN.windows(length, horizon, 2)
-    known_1, actual_1 = SUN.windows(length, 1, 2)
-
-    def score(forecast, actual):
-        return SUN.scale.std * forecasting.rmse(forecast, actual)
-
-    result = {"horizon": horizon, "seeds": seeds}
-    result["persistence"] = rounded(
-        score(forecasting.persistence(known, horizon), actual)
-    )
-    result["ar132"] = rounded(score(ar(132, horizon)(known), actual))
-    for name, layer in (("rnn", nn.RNN), ("gru", nn.GRU), ("lstm", nn.LSTM)):
-        result[name] = span(
-            [score(trained(layer, horizon, k)(known), actual) for k in range(seeds)]
-        )
-    result["one_month"] = {
-        "persistence": rounded(score(forecasting.persistence(known_1), actual_1)),
-        "ar24": rounded(score(ar(24, 1)(known_1), actual_1)),
-        "lstm": span([score(trained(nn.LSTM, 1, k)(known_1), actual_1) for k in SEEDS]),
-        "seeds": len(SEEDS),
+def lessons():
+    """What the lessons measured over five seeds, beside linear regression."""
+    train, _, (known, actual) = (SUN.windows(144, 12, part) for part in range(3))
+    ar = {
+        order: SUN.error(forecasting.autoregression(*train, order=order)(known), actual)
+        for order in (24, 132)
     }
-    result["parameters"] = {
-        name: weights(YearByYear(layer, horizon))
-        for name, layer in (("rnn", nn.RNN), ("gru", nn.GRU), ("lstm", nn.LSTM))
+    near = results("simple_rnn")["steps"]["twelve"]["by_month"]
+    models = results("choosing_a_model")["tasks"]["forecast"].values()
+    networks = results("bidirectional_rnn")["networks"]
+    stress = {name: np.mean(net["random"]["test"][0]) for name, net in networks.items()}
+    return {
+        "seeds": len(near),
+        "next_month": {
+            "ar24": rounded(ar[24][0]),
+            "rnn": span([months[0] for months in near]),
+        },
+        "one_year": {
+            "ar132": rounded(ar[132].mean()),
+            "models": span([np.mean(model["test"]) for model in models]),
+        },
+        "vowels": {
+            "forward": rounded(stress["forward only"]),
+            "both": rounded(stress["both directions"]),
+            "parameters": [net["parameters"] for net in networks.values()],
+        },
     }
-    return result
+
+
+def results(name):
+    """The scores that a lesson of this topic reads."""
+    path = HERE.parent / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 # ---------------------------------------------------------- layers, directions, padding
@@ -423,82 +428,6 @@ def cheating(steps=24, epochs=10, seeds=3):
     }
 
 
-class Tagger(nn.Module):
-    def __init__(self, symbols, both, units):
-        super().__init__()
-        self.embed = nn.Embedding(symbols, 16, padding_idx=0)
-        self.rnn = nn.LSTM(16, units, batch_first=True, bidirectional=both)
-        self.read = nn.Linear(units * (1 + both), 3)
-
-    def forward(self, x, lengths):
-        packed = nn.utils.rnn.pack_padded_sequence(
-            self.embed(x), lengths, batch_first=True, enforce_sorted=False
-        )
-        out, _ = nn.utils.rnn.pad_packed_sequence(self.rnn(packed)[0], batch_first=True)
-        return self.read(out)
-
-
-def tagging(train_words=6000, test_words=3000, epochs=4, seeds=3):
-    """Stress of each vowel of unseen words: share of vowels right, in percent."""
-    words = data.load_stress()
-    order = np.random.default_rng(0).permutation(len(words))[: train_words + test_words]
-    phonemes = [words["phonemes"][k] for k in order]
-    stress = [words["stress"][k] for k in order]
-    code = {
-        p: k for k, p in enumerate(sorted({p for word in phonemes for p in word}), 1)
-    }
-
-    def batches(chosen, size=128):
-        chosen = sorted(chosen, key=lambda k: len(phonemes[k]))
-        for start in range(0, len(chosen), size):
-            some = chosen[start : start + size]
-            x = [torch.tensor([code[p] for p in phonemes[k]]) for k in some]
-            y = [torch.tensor(stress[k]) for k in some]
-            pad = nn.utils.rnn.pad_sequence
-            yield (
-                pad(x, batch_first=True),
-                pad(y, batch_first=True, padding_value=-1),
-                torch.tensor([len(k) for k in x]),
-            )
-
-    test = list(batches(range(test_words)))
-    train = list(batches(range(test_words, test_words + train_words)))
-    scores, sizes = {}, {}
-    for name, both, units in (("forward", False, 64), ("both", True, 43)):
-        scores[name] = []
-        for seed in range(seeds):
-            torch.manual_seed(seed)
-            model = Tagger(len(code) + 1, both, units)
-            sizes[name] = weights(model)
-            optimizer = torch.optim.Adam(model.parameters())
-            schedule = torch.optim.lr_scheduler.OneCycleLR(
-                optimizer, 1e-2, total_steps=epochs * len(train)
-            )
-            for _ in range(epochs):
-                for k in torch.randperm(len(train)).tolist():
-                    x, y, lengths = train[k]
-                    optimizer.zero_grad()
-                    nn.functional.cross_entropy(
-                        model(x, lengths).transpose(1, 2), y, ignore_index=-1
-                    ).backward()
-                    optimizer.step()
-                    schedule.step()
-            right = vowels = 0
-            with torch.no_grad():
-                for x, y, lengths in test:
-                    right += (model(x, lengths).argmax(2) == y).sum().item()
-                    vowels += (y >= 0).sum().item()
-            scores[name].append(100 * right / vowels)
-    return {
-        "train_words": train_words,
-        "test_words": test_words,
-        "epochs": epochs,
-        "seeds": seeds,
-        "parameters": sizes,
-        **{name: span(values) for name, values in scores.items()},
-    }
-
-
 def parameters(inputs=128, units=128):
     """Weights and biases of the three layers; PyTorch has two biases a gate."""
     counts = {}
@@ -517,7 +446,7 @@ def parameters(inputs=128, units=128):
 
 
 # What training gave: another processor may round differently on the way there.
-TRAINED = ("forecasts", "cells", "cheating", "tagging")
+TRAINED = ("forecasts", "cheating")
 
 
 def measure(trained=True):
@@ -533,9 +462,8 @@ def measure(trained=True):
         "padding": padding,
         "parameters": parameters,
         "forecasts": forecasts,
-        "cells": cells,
         "cheating": cheating,
-        "tagging": tagging,
+        "lessons": lessons,
     }
     result = {}
     for name, part in parts.items():
@@ -559,18 +487,15 @@ def check(result):
     assert far["direct_at"][month[60]][1] < 45 < far["persistence"][-1]
     # "AR(132) beats each direct LSTM" at 60 months
     assert far["ar_direct"][-1] < far["direct_at"][month[60]][0]
-    cell = result["cells"]
-    for name in ("rnn", "gru", "lstm"):  # "any cell": all below AR(132), all overlap
-        assert cell[name][1] < cell["ar132"] < cell["persistence"]
-        assert cell[name][0] < cell["gru"][1] and cell["gru"][0] < cell[name][1]
-    near = cell["one_month"]  # "a tie"
-    assert near["lstm"][0] - 0.3 <= near["ar24"] <= near["lstm"][1]
-    assert near["lstm"][1] < near["persistence"]
+    lessons = result["lessons"]
+    # "a simple model is enough" for the next month, and not for the year
+    assert lessons["next_month"]["ar24"] < lessons["next_month"]["rnn"][0]
+    assert lessons["one_year"]["models"][1] < lessons["one_year"]["ar132"] - 0.5
     both, forward = result["cheating"]["both"], result["cheating"]["forward"]
     assert max(both["high"][:22]) < 4 and both["inside"][1] < 3  # the answer is read
     assert both["last"][0] > forward["last"][1]  # and missed where there is none
     assert both["last"][0] > result["cheating"]["persistence"] - 1
-    assert result["tagging"]["both"][0] > result["tagging"]["forward"][1] + 4
+    assert lessons["vowels"]["both"] > lessons["vowels"]["forward"] + 4
     assert max(result["padding"]["moved_percent"][0]) == 0
     assert result["directions"]["backward_half"] == [0, 0, 0, 0, 1]
 

@@ -448,6 +448,7 @@ for name, (of_vowels, of_words) in rules["random"].items():
     print(f"{name:21} {of_vowels:3.0f} % of vowels, {of_words:3.0f} % of words")
 so_far, best = (rules["random"][name] for name in ("vowels so far", "all vowels"))
 assert 70 < so_far[0] < 80 < best[0] < 86 and best[1] > 68 > 60 > so_far[1]
+assert all(rules["stem"][rule][0] > rules["random"][rule][0] - 0.5 for rule in RULES)
 
 # %% [markdown]
 # The last rule has never seen a consonant, and gets more than four vowels in five.
@@ -482,6 +483,9 @@ for name, both in {"forward only": False, "both directions": True}.items():
     live[name] = score(tag(models[name], rows["test"]), rows["test"])
     size = sum(p.numel() for p in models[name].parameters())
     print(f"{name:15} {size:,} parameters, {live[name][0]:.0f} % of vowels right")
+# Five seeds of each, on both splits, for the figure below:
+file = root / HERE / "results" / "bidirectional_rnn.json"
+nets = json.loads(file.read_text(encoding="utf-8"))["networks"]
 
 # %% [markdown]
 # One seed is an anecdote. `tools/measure_bidirectional_rnn.py` has trained five of each
@@ -494,8 +498,6 @@ for name, both in {"forward only": False, "both directions": True}.items():
 # on. Whose scores will fall: those of the rules, of the networks, of both?
 
 # %%
-file = root / HERE / "results" / "bidirectional_rnn.json"
-nets = json.loads(file.read_text(encoding="utf-8"))["networks"]
 fig, axes = plt.subplots(2, 2, figsize=(9, 6.4), sharey="row")
 for ax, (name, history) in zip(axes[0], histories.items()):
     plot_training(history, ax, unit="cross-entropy of a vowel")
@@ -516,6 +518,8 @@ show(
 )
 family = {k: [np.mean(nets[k][s]["family"][1]) for s in splits] for k in nets}
 print("words with relatives:", {k: np.round(v).tolist() for k, v in family.items()})
+vowels = {k: [np.mean(nets[k][s]["test"][0]) for s in splits] for k in nets}
+assert all(dots - crosses < 0.5 for dots, crosses in vowels.values())
 assert all(abs(known - unknown) < 3 for known, unknown in family.values())
 assert live["both directions"][0] > 88 and so_far[0] < live["forward only"][0] < best[0]
 assert min(histories["forward only"].train) > 0.4 > min(history.validation)

@@ -652,10 +652,10 @@ for task, timing in file["inference"].items():
 #
 # ## 7 · How to choose
 #
-# Slide 17 has questions to begin with. Its numbers come from other trainings, described
-# at its foot. Here are the questions that this lesson can answer, with its own numbers,
-# each computed from what you have seen above. A difference is paired, and comes with
-# its 95 % interval; a *point* is one vowel in a hundred.
+# Slide 17 has questions to begin with, and numbers from all lessons of this topic.
+# Below it stand the questions that this lesson can answer, each with a number computed
+# from what you have seen above. A difference is paired, and comes with its 95 %
+# interval; a *point* is one vowel in a hundred.
 
 # %%
 show_slide(HERE, 17)

@@ -133,7 +133,8 @@ def memory_figure(bias):
         f = 1 / (1 + np.exp(-b_f))
         half = np.log(0.5) / np.log(f)
         ax.semilogx(steps, f**steps, color=colour, linewidth=3 if b_f == bias else 2)
-        ax.text(half, 0.5, f"  bias {b_f:g}", color=INK, clip_on=True)
+        if b_f == bias or abs(b_f - bias) >= 1:  # room for both labels
+            ax.text(half, 0.5, f"  bias {b_f:g}", color=INK, clip_on=True)
     ax.set(xlabel="steps", ylabel="memory left", ylim=(0, 1.02), xlim=(1, 3000))
     ax.set(title=f"Forget bias {bias:.1f}: half is left after {half:.0f} steps")
     alt = f"Memory left over 1 to 3000 steps with forget bias {bias:.1f}, in green, and"
