@@ -52,9 +52,11 @@ def test_a_lesson_alone_runs_to_its_end_and_installs_nothing(
     assert colab_check.installed() == before
 
 
-# Everything that lessons import from the course, and the layers they write by hand.
+# Everything that lessons import from the course, the layers they write by hand, the
+# exercises with their solutions and hints, and the rules about the files of data/.
 SUITE = ["data", "forecasting", "training", "layers_property", "stacked_rnn"]
 SUITE += ["simple_rnn", "lstm", "gru", "bidirectional_rnn", "choosing_a_model"]
+SUITE += ["answers", "data_files"]
 RUN_SUITE = """
 import sys
 sys.path.append({packages!r})  # at the end: pytest comes from there, NumPy does not

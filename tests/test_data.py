@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tools import build_data
 from utils import data
 
 
@@ -95,6 +96,41 @@ def test_a_missing_file_is_named(copied, name):
         data.load_sunspots()
 
 
+SUMS = (data.DATA / "SHA256SUMS").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n" + SUMS,
+        SUMS[:30],  # inside a checksum: no name
+        SUMS[:600],  # before the line of this file
+        SUMS[: SUMS.index(b"sunspots") + 5],  # inside its name
+        bytes(range(256)),  # not text
+        bytes(99),  # text, of a kind
+        SUMS.replace(b"csv", b"txt"),
+    ],
+    ids=["empty", "blank", "name", "line", "half", "binary", "zeros", "renamed"],
+)
+def test_damaged_checksums_are_named_with_their_cure(copied, content):
+    (copied / "SHA256SUMS").write_bytes(content)
+    with pytest.raises(ValueError) as found:
+        data.load_sunspots()
+    said = str(found.value)
+    assert type(found.value) is ValueError and found.value.__cause__ is None
+    assert "data/SHA256SUMS is damaged" in said and "sunspots_monthly.csv" in said
+    assert "git checkout -- data/SHA256SUMS " in said
+
+
+def test_what_is_said_to_rebuild_a_file_is_a_known_command():
+    known = [*build_data.FILES, ""]
+    for name in [*build_data.FILES, "SHA256SUMS"]:
+        said = data._restore(name)
+        assert said.partition("build_data.py")[2].strip(" )") in known
+        assert f"data/{name} " in said
+
+
 def test_split_is_in_order_and_complete():
     train, validation, test = data.chronological_split(3126, 0.1, 0.2)
     assert (train.start, test.stop) == (0, 3126)
@@ -152,6 +188,17 @@ def test_windows_are_copies():
         (np.arange(5), {"length": 5}, "no window fits"),
         (np.arange(5), {"length": 0}, "must be >= 1"),
         (np.arange(50), {"length": 3, "part": slice(40, 40)}, "no window fits"),
+        (
+            np.arange(100),
+            {"length": 50, "horizon": 30, "part": slice(80, 100)},
+            "30 steps are to forecast, .* only 20 of this part are left for targets",
+        ),
+        (
+            np.arange(100),
+            {"length": 50, "horizon": 3, "part": slice(0, 52)},
+            "only 2 of this part .*steps 0 to 52 of a series of 100",
+        ),
+        (np.arange(9), {"length": 50}, "only 0 of this part"),
         (np.array([1.0, np.nan, 2, 3]), {"length": 1}, "series holds 1 values"),
         (np.zeros((9, 2)), {"length": 2}, "target"),
         (np.zeros(9), {"length": 2, "target": np.zeros(8)}, "same length"),

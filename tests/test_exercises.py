@@ -8,6 +8,7 @@ import re
 
 import nbformat
 import pytest
+import torch
 from nbclient import NotebookClient
 from wrong_answers import WRONG
 
@@ -133,10 +134,11 @@ def test_checks_answer_back(path):
             printed = kernel.run(cell.source)
             if position in todo:
                 assert "not attempted yet" in printed
-                _try_out(kernel, notebook.cells[position - 1].source, *todo[position])
+                *exercise, _ = todo[position]
+                _try_out(kernel, notebook.cells[position - 1].source, *exercise)
 
 
-def _try_out(kernel, stub, check, name, solution, why):
+def _try_out(kernel, stub, check, name, solution):
     def answer(source):
         kernel.run(source)
         printed = kernel.run(TIMED.format(check=check, name=name))
@@ -158,3 +160,34 @@ def _try_out(kernel, stub, check, name, solution, why):
     assert "ZeroDivisionError" in answer(BROKEN.format(name=name))
     assert "no answer in time" in answer(ENDLESS.format(name=name))
     kernel.run(stub)
+
+
+SHAPES = "Two shapes do not fit"
+
+
+@pytest.mark.parametrize(
+    "mistake, about_shapes",
+    [
+        (lambda x, W_x, W_h, b: x @ W_x, True),
+        (lambda x, W_x, W_h, b: x.reshape(7, 11, 13), True),
+        (lambda x, W_x, W_h, b: (3).shape, False),  # AttributeError
+        (lambda x, W_x, W_h, b: len(x, size=3), False),  # TypeError
+        (lambda x, W_x, W_h, b: sizes, False),  # noqa: F821  NameError
+        (lambda x, W_x, W_h, b: x[99], False),  # IndexError: out of bounds
+    ],
+)
+def test_only_errors_about_shapes_get_the_hint_about_shapes(
+    mistake, about_shapes, capsys
+):
+    checks.last_state(mistake)
+    printed = capsys.readouterr().out
+    assert printed.startswith("✘") and "got      an error: " in printed
+    assert (SHAPES in printed) == about_shapes, printed
+
+
+@pytest.mark.parametrize("result", [3, None, "h", torch.zeros(2, 3)])
+def test_a_result_in_place_of_the_function_is_told(result, capsys):
+    checks.last_state(result)
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"✘ {type(result).__name__} is no function")
+    assert "pass your function itself, not called" in printed

@@ -48,6 +48,15 @@ def test_autoregression_agrees_with_the_normal_equations():
     assert np.allclose(autoregression(known, actual, 3)(known), expected)
 
 
+@pytest.mark.parametrize("steps", [0, -1])
+def test_a_history_of_no_steps_is_named(steps):
+    known = np.zeros((10, 6))
+    with pytest.raises(ValueError, match=f"period must be at least 1, not {steps}"):
+        seasonal_naive(known, steps)
+    with pytest.raises(ValueError, match=f"order must be at least 1, not {steps}"):
+        autoregression(known, known, steps)
+
+
 @pytest.mark.parametrize(
     "known", [np.zeros(10), np.zeros((10, 3)), np.zeros((2, 9, 2))]
 )

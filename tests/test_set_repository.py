@@ -11,7 +11,8 @@ from tools import build_notebooks, course_copy, lesson_links, set_repository
 from tools.build_notebooks import NAMES, from_script, lessons, parts
 from tools.set_repository import Problem, parse
 
-ROOT = build_notebooks.ROOT
+# Owners below are pages of GitHub itself (github.com/settings, /login): nobody can have
+# such an account, so no address in here leads to a stranger's code.
 README = """# A course
 
 <!-- colab -->
@@ -61,39 +62,39 @@ def files(folder):
 @pytest.mark.parametrize(
     "text",
     [
-        "ada/rnn-course",
-        "https://github.com/ada/rnn-course",
-        "https://github.com/ada/rnn-course/",
-        "https://github.com/ada/rnn-course.git",
+        "settings/rnn-course",
+        "https://github.com/settings/rnn-course",
+        "https://github.com/settings/rnn-course/",
+        "https://github.com/settings/rnn-course.git",
     ],
 )
 def test_forms_that_are_understood(text):
-    assert parse(text) == "ada/rnn-course"
+    assert parse(text) == "settings/rnn-course"
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "",
-        "ada",
-        "ada/",
+        "settings",
+        "settings/",
         "/course",
-        "ada/rnn/course",
-        "-ada/course",
-        "ada-/course",
-        "a--da/course",
+        "settings/rnn/course",
+        "-settings/course",
+        "settings-/course",
+        "set--tings/course",
         "a" * 40 + "/course",
-        "ada/" + "c" * 101,
-        "ada/..",
-        "ada/.git",
-        "ada/my course",
-        'ada/c"; import os',
-        "ada/course\n",
-        "git@github.com:ada/course.git",
-        "http://github.com/ada/course",
-        "https://github.com.example.org/ada/course",
-        "https://gitlab.com/ada/course",
-        "https://github.com/ada/course/tree/main",
+        "settings/" + "c" * 101,
+        "settings/..",
+        "settings/.git",
+        "settings/my course",
+        'settings/c"; import os',
+        "settings/course\n",
+        "git@github.com:settings/course.git",
+        "http://github.com/settings/course",
+        "https://github.com.example.org/settings/course",
+        "https://gitlab.com/settings/course",
+        "https://github.com/settings/course/tree/main",
     ],
 )
 def test_anything_else_is_refused(text, course):
@@ -104,9 +105,9 @@ def test_anything_else_is_refused(text, course):
 
 
 def test_the_address_is_written_everywhere_and_outputs_stay(course, capsys):
-    set_repository.main(["ada/rnn-course"])
+    set_repository.main(["settings/rnn-course"])
     assert capsys.readouterr().out.count("changed") == 7
-    address = "https://github.com/ada/rnn-course.git"
+    address = "https://github.com/settings/rnn-course.git"
     for script, path in lessons():
         notebook = nbformat.read(path, 4)
         nbformat.validate(notebook)
@@ -114,23 +115,23 @@ def test_the_address_is_written_everywhere_and_outputs_stay(course, capsys):
         assert f'REPOSITORY = "{address}"' in notebook.cells[1].source
         assert notebook.cells[1].outputs[0].text == "found\n"
         assert notebook.cells[1].execution_count == 1
-        colab = lesson_links.colab(path, "ada/rnn-course")
+        colab = lesson_links.colab(path, "settings/rnn-course")
         for text in (notebook.cells[0].source, notebook.cells[2].source):
             assert text.count(f"[open in Colab]({colab})") == 1
         assert colab in (course / "README.md").read_text(encoding="utf-8")
     assert not list(course.rglob("*.new"))
 
 
-def test_twice_is_once_and_another_replaces_the_first(course, capsys):
-    set_repository.main(["ada/rnn-course"])
+def test_twice_is_once_and_another_replaces_the_first(course):
+    set_repository.main(["settings/rnn-course"])
     once = files(course)
-    set_repository.main(["https://github.com/ada/rnn-course"])
+    set_repository.main(["https://github.com/settings/rnn-course"])
     set_repository.main([])
     assert files(course) == once
-    set_repository.main(["grace/lessons.2"])
+    set_repository.main(["login/lessons.2"])
     other = files(course)
-    assert not [path for path, text in other.items() if b"ada/rnn-course" in text]
-    set_repository.main(["ada/rnn-course"])
+    assert not [path for path, text in other.items() if b"settings/rnn-course" in text]
+    set_repository.main(["settings/rnn-course"])
     assert files(course) == once
 
 
@@ -145,7 +146,7 @@ def test_a_stale_notebook_changes_nothing(course):
     script.write_text(SCRIPT.replace("found", "lost"), encoding="utf-8")
     before = files(course)
     with pytest.raises(Problem, match=r"2_LSTM.ipynb .*build_notebooks.py lstm"):
-        set_repository.main(["ada/rnn-course"])
+        set_repository.main(["settings/rnn-course"])
     assert files(course) == before
 
 
@@ -155,7 +156,7 @@ def test_a_readme_without_its_marks_changes_nothing(course, lost):
     readme.write_text(README.replace(lost, ""), encoding="utf-8")
     before = files(course)
     with pytest.raises(Problem, match="marks"):
-        set_repository.main(["ada/rnn-course"])
+        set_repository.main(["settings/rnn-course"])
     assert files(course) == before
 
 
@@ -171,7 +172,7 @@ def test_a_full_disk_changes_nothing(course, monkeypatch, step):
 
     monkeypatch.setattr(set_repository.os, "replace", full)
     with pytest.raises(OSError):
-        set_repository.main(["ada/rnn-course"])
+        set_repository.main(["settings/rnn-course"])
     assert files(course) == before
 
 
@@ -183,13 +184,15 @@ def test_the_course_itself_takes_an_address(tmp_path, monkeypatch):
     for script, path in lessons():
         if not build_notebooks.is_current(script, path):
             script.unlink()
-    set_repository.main(["ada/rnn-course"])
+    set_repository.main(["settings/rnn-course"])
     once = files(copy)
-    set_repository.main(["ada/rnn-course"])
+    set_repository.main(["settings/rnn-course"])
     assert files(copy) == once
     for script, path in lessons():
         notebook = json.loads(path.read_text(encoding="utf-8"))
         first = next(c for c in notebook["cells"] if c["cell_type"] == "code")
-        assert '"https://github.com/ada/rnn-course.git"' in "".join(first["source"])
+        assert '"https://github.com/settings/rnn-course.git"' in "".join(
+            first["source"]
+        )
         assert re.search(r"\[open in Colab\]", script.read_text(encoding="utf-8"))
     shutil.rmtree(copy)

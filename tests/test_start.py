@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -200,6 +201,35 @@ def test_a_full_disk_outside_pip_is_a_sentence(tmp_path):
     )
     assert errno.ENOSPC == 28 and "the disk is full" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "error, told",
+    [
+        ("PermissionError(13, 'Permission denied', str(path))", "no permission to wr"),
+        ("OSError(5, 'Input/output error', str(path))", "Traceback"),  # not hidden
+    ],
+)
+def test_a_folder_of_another_user_is_a_sentence(tmp_path, error, told):
+    folder = tmp_path / "a course"
+    folder.mkdir()
+    for name in ("start.py", "requirements.txt"):
+        shutil.copy(ROOT / name, folder)
+    code = (
+        "import runpy, sys, pathlib\n"
+        f"def refuse(path, *a, **k): raise {error}\n"
+        "pathlib.Path.mkdir = refuse\n"
+        "sys.argv = ['start.py', 'lab']\n"
+        f"runpy.run_path({str(folder / 'start.py')!r}, run_name='__main__')\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert answer.returncode == 1 and told in answer.stderr
+    assert str(folder / ".venv") in answer.stderr  # what could not be written
+    if told != "Traceback":
+        assert "Traceback" not in answer.stderr
+        assert "Copy the course to a folder of your own" in answer.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="stops the server with a signal")

@@ -44,7 +44,8 @@ def _check(function, draw, right, mistakes, verified, arrays_first=False):
         print(f"{name}: not attempted yet. Replace the dots, then run both cells.")
         return
     if not callable(function):
-        print(f"✘ {type(function).__name__} is not a function: pass {name} itself.")
+        kind = type(function).__name__
+        print(f"✘ {kind} is no function: pass your function itself, not called.")
         return
     with torch.random.fork_rng(devices=[]):  # lessons go on with their own numbers
         cases = [draw(np.random.default_rng(seed)) for seed in SEEDS]
@@ -91,12 +92,22 @@ def _explain(function, cases, expected, got):
     elif isinstance(found, Exception):
         kind, line = type(found).__name__, _where(found, function)
         print(f"  got      an error: {kind}: {found}{line}")
-        if re.search(r"shape|size|dimension|mismatch", str(found)):
+        if _about_shapes(found):
             print("  Two shapes do not fit: print both, just before that line.")
     elif found is None:
         print("  got      None. Is a `return` missing?")
     else:
         print(f"  got      {_show(found)}")
+
+
+def _about_shapes(error):
+    """Whether two shapes do not fit. Wrong names or arguments hold such words, too."""
+    if not isinstance(error, ValueError | RuntimeError | IndexError):
+        return False
+    said = str(error)
+    return bool(re.search(r"shape|size|dimension|mismatch", said)) and (
+        "out of bounds" not in said and "out of range" not in said
+    )
 
 
 def _run(function, case, kind="numpy", deadline=None):

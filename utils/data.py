@@ -32,6 +32,11 @@ def _read(name):
         raise FileNotFoundError(
             f"data/{missing} is missing. {_restore(missing)}"
         ) from None
+    except (KeyError, ValueError):  # no such line, or no lines of text at all
+        raise ValueError(
+            f"data/SHA256SUMS is damaged: it has no checksum of {name}. "
+            + _restore("SHA256SUMS")
+        ) from None
     if hashlib.sha256(content).hexdigest() != expected:
         raise ValueError(
             f"data/{name} is not the file that belongs here: its checksum differs. "
@@ -41,9 +46,10 @@ def _read(name):
 
 
 def _restore(name):
+    built = "" if name == "SHA256SUMS" else f" {name}"  # it is built with every file
     return (
         f"Restore it with: git checkout -- data/{name}  (or rebuild it: "
-        f"python tools/build_data.py {name})"
+        f"python tools/build_data.py{built})"
     )
 
 
@@ -209,9 +215,9 @@ def windows(series, length, horizon=1, part=None, target=None):
     pairs = stop - horizon - first + 1
     if pairs < 1:
         raise ValueError(
-            f"no window fits: {length} steps of history and {horizon} to forecast "
-            f"need more than the {stop - start} steps of this part "
-            f"(series of {len(values)})"
+            f"no window fits: {horizon} steps are to forecast, and after {length} of "
+            f"history only {max(stop - first, 0)} of this part are left for targets "
+            f"(steps {start} to {stop} of a series of {len(values)})"
         )
     view = np.lib.stride_tricks.sliding_window_view
     inputs = view(values, length, axis=0)[first - length :][:pairs]

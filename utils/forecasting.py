@@ -35,7 +35,7 @@ def persistence(known, horizon=1):
 
 def seasonal_naive(known, period, horizon=1):
     """What came one period earlier: `period` is in steps, 132 months for the sun."""
-    known = _history(known, period)
+    known = _history(known, period, "period")
     steps = np.arange(horizon) % period
     return known[:, known.shape[1] - period + steps]
 
@@ -49,14 +49,16 @@ def autoregression(known, actual, order):
     """
 
     def features(known):
-        known = _history(known, order)
+        known = _history(known, order, "order")
         return np.column_stack([np.ones(len(known)), known[:, -order:]])
 
     weights, *_ = np.linalg.lstsq(features(known), np.asarray(actual), rcond=None)
     return lambda known: features(known) @ weights
 
 
-def _history(known, needed):
+def _history(known, needed, name="length"):
+    if needed < 1:
+        raise ValueError(f"{name} must be at least 1, not {needed}")
     known = np.asarray(known)
     if known.ndim != 2 or known.shape[1] < needed:
         raise ValueError(

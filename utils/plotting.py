@@ -143,10 +143,15 @@ def plot_training(history, ax, unit="loss"):
 def plot_forecast(time, actual, forecasts, ax, unit=""):
     """Actual values as a grey band of a line, each forecast in its own colour.
 
-    `forecasts` maps a name to values on the same `time`.
+    `forecasts` maps a name to values on the same `time`; there are colours for four.
     """
-    ax.plot(time, actual, color=PALE, linewidth=5, label="actual")
     colours = [ORANGE, BLUE, PURPLE, GREEN]
+    if len(forecasts) > len(colours):
+        raise ValueError(
+            f"forecasts may hold at most {len(colours)}, one for each colour, "
+            f"not {len(forecasts)}"
+        )
+    ax.plot(time, actual, color=PALE, linewidth=5, label="actual")
     for (name, values), colour in zip(forecasts.items(), colours, strict=False):
         ax.plot(time, values, color=colour, linewidth=1.4, label=name)
     ax.set(ylabel=unit)

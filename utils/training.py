@@ -1,4 +1,4 @@
-"""The training loop of lesson 02.1, made into a function for the lessons after it."""
+"""The training loop of lesson 02.1, made into a function for all other lessons."""
 
 import copy
 import math
