@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Open the course in JupyterLab, or test it. Needs Python 3.11 or newer, nothing else.
+"""Open the course in JupyterLab, or test it. Needs Python 3.11 to 3.13, nothing else.
 
     python3 start.py lab       install what the lessons need into .venv, open JupyterLab
     python3 start.py test      the same, then run every test and every notebook
@@ -7,7 +7,7 @@
 
 Options after the command go to JupyterLab, pytest or the report; `--help` after a
 command tells more. The first run downloads the packages of requirements.txt, later
-runs start at once.
+runs start at once. A newer Python is not refused; the course is not tested with it.
 """
 
 import contextlib
@@ -107,9 +107,9 @@ def check_python():
     here = "{}.{}".format(*sys.version_info)
     if sys.version_info < OLDEST:
         raise Problem(
-            f"This is Python {here}; the course needs Python {OLDEST[0]}.{OLDEST[1]} "
-            "or newer. Install one from python.org (or your system's packages) and "
-            "start this file with it."
+            f"This is Python {here}; the course needs Python 3.11, 3.12 or 3.13. Take "
+            "one from python.org (or your system's packages) and start this file with "
+            "it."
         )
     try:
         import ensurepip  # noqa: F401

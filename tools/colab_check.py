@@ -1,11 +1,12 @@
-"""Run the lessons as Colab would: alone in an empty folder, with Colab's versions.
+"""Run the lessons as Colab would: alone in an empty folder, with Colab's packages.
 
     python tools/colab_check.py            every lesson
     python tools/colab_check.py gru        those with "gru" in the notebook's path
 
 Each notebook is run by itself in an empty folder, so its first cell has to fetch the
 course. A local repository stands in for the one on the internet. The first time, an
-environment with Colab's versions is made in .cache/ (about 500 MB).
+environment with the versions of Colab's packages (PINS) is made in .cache/ (about 500
+MB). Only torch and Python itself are the course's own.
 """
 
 import argparse

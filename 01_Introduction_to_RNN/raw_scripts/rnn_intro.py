@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # Introduction to recurrent neural networks
+# # 01 · Introduction to recurrent neural networks
 #
 # [All lessons](../README.md#the-lessons-in-order)
 # · next: [02.1 Simple RNN](../02_LSTM_RNN/1_Simple_RNN.ipynb)
@@ -191,7 +191,8 @@ show_slide(HERE, 1)
 # %% [markdown]
 # Five random starts each. All the values without their order are a coin. One value is
 # not enough. Only the RNN that reads step after step, and *remembers* the earlier
-# ones, is right nearly always. (The slide shows the same experiment.)
+# ones, is right nearly always. (The slide shows the same task. Its networks met new
+# series in each batch, so its shares differ a little.)
 #
 # ## 2 · The architecture: one cell, used at every step
 #
@@ -376,11 +377,9 @@ def memory_figure(w):
         ax.text(40.5, states[-1], f"w = {other}", color=GREY, va="center")
     states = impulse_response(w)
     ax.plot(range(1, 41), states, color=GREEN, linewidth=3)
-    ax.set(
-        xlabel="step $t$", ylabel="state $h_t$", ylim=(min(states[1], 0) * 1.2, 0.85)
-    )
     title = f"w = {w:.2f}: {states[0]:.2f} at step 1, {states[-1]:.2f} at step 40"
-    ax.set(title=title)
+    ax.set(title=title, xlabel="step $t$", ylabel="state $h_t$")
+    ax.set_ylim(min(states[1], 0) * 1.2, 0.85)
     return fig, f"State of one unit over 40 steps after an impulse at step 1. {title}."
 
 
@@ -822,6 +821,7 @@ for ax, size in zip(axes, (1.0, 0.1)):
         runs = five_seeds(lambda: tanh_cell(radius), size)
         plot_band(back, runs, ax, f"radius {radius}", colour)
     ax.set(title=f"inputs of size {size}", xlabel="steps back", xlim=(0, 128))
+assert sorted(runs[:, -1] > 1) == [False] + [True] * 4  # radius 1.5, size 0.1
 runs = five_seeds(orthogonal_cell)
 plot_band(back, runs, axes[0], "orthogonal", PURPLE)
 axes[0].set(ylabel="gradient, relative to the last step", yscale="log")
@@ -837,7 +837,8 @@ assert factor(runs) < 0.75
 # Lines are medians of five random networks, bands their range. A straight line on a
 # logarithmic axis is a constant factor a step. Left, everything vanishes; the
 # orthogonal matrix hardly helps, because saturation is not its business. Right, at
-# radius 1.5 the networks disagree: some gradients grow a thousandfold, one shrinks.
+# radius 1.5 the networks disagree: over 99 steps four gradients grow, one of them a few
+# thousandfold, and one shrinks.
 #
 # Look for the place where memory is kept:
 

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # Two directions, and sequences of unequal length
+# # 02.5 · Two directions, and sequences of unequal length
 #
 # [All lessons](../README.md#the-lessons-in-order)
 # · before: [02.4 Stacked RNN](4_Stacked_RNN.ipynb)
@@ -449,6 +449,7 @@ for name, (of_vowels, of_words) in rules["random"].items():
 so_far, best = (rules["random"][name] for name in ("vowels so far", "all vowels"))
 assert 70 < so_far[0] < 80 < best[0] < 86 and best[1] > 68 > 60 > so_far[1]
 assert all(rules["stem"][rule][0] > rules["random"][rule][0] - 0.5 for rule in RULES)
+assert 0.85 < (table.query("phonemes == 'AH'")["stress"] == 0).mean() < 0.95
 
 # %% [markdown]
 # The last rule has never seen a consonant, and gets more than four vowels in five.
@@ -681,7 +682,9 @@ assert min(hidden, scored[name][1]) > 0.9 * errors(x)[1]
 # $t + 1$, and the network hands over what it has read. At the last month there is
 # nothing to read, and it is no better than persistence, while the honest forward
 # network is. Hide the future elsewhere, and the same happens: `hidden` is its error at
-# month 12 when the windows end there.
+# month 12 when the windows end there. (Slide 14 has other numbers: its windows may
+# begin before the test part, so it also scores that part's first two years, and its
+# networks, three of each kind, were trained with other settings.)
 #
 # Had you trusted the mean error over the window, you would have published a miracle.
 # The rule is short. A bidirectional layer is for sequences that are *complete* when you

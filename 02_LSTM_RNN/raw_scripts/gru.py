@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # The GRU, and a forecast from many variables
+# # 02.3 · The GRU, and a forecast from many variables
 #
 # [All lessons](../README.md#the-lessons-in-order)
 # · before: [02.2 LSTM](2_LSTM.ipynb)

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # LSTM: a memory with gates
+# # 02.2 · LSTM: a memory with gates
 #
 # [All lessons](../README.md#the-lessons-in-order)
 # · before: [02.1 Simple RNN](1_Simple_RNN.ipynb)
@@ -350,10 +350,11 @@ for name, a, b in zip(names, theirs, ours):
 assert (theirs[5] - theirs[6]).abs().max() < 1e-10
 
 # %% [markdown]
-# All ten are equal. There is no more in `nn.LSTM` than in these nine lines. (It is
-# about four times as fast: its loop runs in compiled code.) The last `assert` says
-# one thing more: the two biases always receive the same gradient, so training never
-# tells them apart.
+# All ten are equal. There is no more in `nn.LSTM` than in these nine lines. (Its loop
+# runs in compiled code. With 32 units it is three to four times as fast; with 256 the
+# two are nearly level. [RESULTS.md](../RESULTS.md#times) has the times.) The last
+# `assert` says one thing more: the two biases always receive the same gradient, so
+# training never tells them apart.
 
 # %% [markdown]
 # ## 4 · What do the gates do?
@@ -1025,7 +1026,7 @@ assert (low < 0).mean() > 0.05
 # **Predict before you run.** The direct network reads twelve months a step. Give it
 # the same twelve years one month a step, with the same number of units. More steps,
 # finer detail: better or worse? And if it is trained for three times as long? (Again
-# from the file, five seeds each. A single run takes up to half a minute.)
+# from the file, five seeds each. One of the long runs took us more than half a minute.)
 
 # %%
 stored = file["sunspots"]["runs"]

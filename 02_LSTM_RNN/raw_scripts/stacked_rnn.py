@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # Stacked RNN: layers on layers, and a model of names
+# # 02.4 · Stacked RNN: layers on layers, and a model of names
 #
 # [All lessons](../README.md#the-lessons-in-order)
 # · before: [02.3 GRU](3_GRU.ipynb)
@@ -668,6 +668,8 @@ show(
 assert (tests["not carried"] < tests["2 layers"]).all()
 assert (tests[short[0]] < tests[short[1]] - 0.02).all()
 assert abs(tests["whole names"].mean() - tests["2 layers"].mean()) < 0.01
+whole = [1 - len(name) / 25 for name in train]  # places in a chunk where it is not cut
+assert 0.7 < np.mean(whole) < 0.8
 
 # %% [markdown]
 # With chunks of five letters, carrying is worth a lot: without it, the network never
@@ -693,6 +695,8 @@ for name in ways:
     print(f"{name:11}  {change[name].mean():+.3f}  five seeds: {change[name].round(3)}")
 assert abs(stream_score(model, test) - np.mean(file["as_stream"]["2 layers"])) < 0.03
 assert change["2 layers"].max() < 0 and abs(change["not carried"]).max() < 0.003
+cost = tests["2 layers"].mean() - tests["not carried"].mean()  # of carrying
+assert 0.4 < -change["2 layers"].mean() / cost < 0.7
 
 # %% [markdown]
 # The network trained with a carried state pays less, with all five seeds (with the
