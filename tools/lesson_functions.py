@@ -6,8 +6,10 @@ the same code.
 """
 
 import ast
+import os
 import pathlib
 import platform
+import signal
 import types
 
 import numpy as np
@@ -54,3 +56,17 @@ def versions():
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
+
+
+def stop_at_ctrl_c(message):
+    """Let Ctrl-C end this program at once, with a message and exit status 130.
+
+    Without it `fit` takes the interruption for the reader's wish to stop training, and
+    the score of a half-trained network would be written down.
+    """
+
+    def stop(*_):
+        print(f"\n{message}", flush=True)
+        os._exit(130)
+
+    signal.signal(signal.SIGINT, stop)

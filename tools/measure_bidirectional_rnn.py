@@ -27,7 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from tools.lesson_functions import load_lesson, versions
+from tools.lesson_functions import load_lesson, stop_at_ctrl_c, versions
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPT = "02_LSTM_RNN/raw_scripts/bidirectional_rnn.py"
@@ -117,4 +117,5 @@ def main():
 
 
 if __name__ == "__main__":
+    stop_at_ctrl_c("Stopped. Nothing is written.")
     main()

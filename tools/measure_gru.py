@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tools.lesson_functions import load_lesson, versions
+from tools.lesson_functions import load_lesson, stop_at_ctrl_c, versions
 from utils.forecasting import mae
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -189,4 +189,5 @@ def main():
 
 
 if __name__ == "__main__":
+    stop_at_ctrl_c("Stopped. Nothing is written.")
     main()

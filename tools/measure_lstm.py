@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tools.lesson_functions import load_lesson, versions
+from tools.lesson_functions import load_lesson, stop_at_ctrl_c, versions
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPT = "02_LSTM_RNN/raw_scripts/lstm.py"
@@ -178,4 +178,5 @@ def main():
 
 
 if __name__ == "__main__":
+    stop_at_ctrl_c("Stopped. Nothing is written.")
     main()

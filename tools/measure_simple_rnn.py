@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tools.lesson_functions import load_lesson, versions
+from tools.lesson_functions import load_lesson, stop_at_ctrl_c, versions
 from utils import set_up
 from utils.data import Standardiser, chronological_split, load_sunspots, windows
 from utils.forecasting import rmse
@@ -164,4 +164,5 @@ def main():
 
 
 if __name__ == "__main__":
+    stop_at_ctrl_c("Stopped. Nothing is written.")
     main()

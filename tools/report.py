@@ -3,11 +3,12 @@
     python3 start.py report            or: .venv/bin/python tools/report.py
     ... report --only weather names    some sections; the others come from .report/
 
-Writes RESULTS.md and RESULTS.json in the root of the course and the table of results in
-02_LSTM_RNN/README.md, and fails (exit status 1) if a claim of the lessons is not
-supported by what was measured now. Every single measurement is kept in .report/ when it
-is done: an interrupted run goes on where it stopped, and a measurement is repeated when
-the code or data behind it have changed. `--fresh` forgets all of them first.
+Writes RESULTS.md, RESULTS.json and RESULTS.png in the root of the course and the table
+of results in 02_LSTM_RNN/README.md, and fails (exit status 1) if a claim of the lessons
+is not supported by what was measured now. Every single measurement is kept in .report/
+when it is done: an interrupted run goes on where it stopped, and a measurement is
+repeated when the code, data, settings or versions behind it have changed. `--fresh`
+forgets all of them first.
 
 Networks, training and scoring are those of the lessons' own scripts. Settings that
 were chosen on validation parts (learning rates) are taken from 02_LSTM_RNN/results/;
@@ -15,13 +16,16 @@ choosing them again is the work of the tools/measure_*.py.
 """
 
 import argparse
+import ast
 import functools
 import hashlib
+import inspect
 import json
 import os
 import pathlib
 import platform
 import shutil
+import statistics
 import sys
 import time
 
@@ -38,7 +42,7 @@ from tools import measure_gru as gru
 from tools import measure_lstm as lstm
 from tools import measure_simple_rnn as simple
 from tools import measure_stacked_rnn as stacked
-from tools.lesson_functions import load_lesson
+from tools.lesson_functions import load_lesson, stop_at_ctrl_c
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 STORE = ROOT / ".report"
@@ -70,6 +74,23 @@ def stored(name):
 # --- one function for each kind of measurement: each returns a dict for JSON ---
 
 
+def order(look, seed):
+    """Share of series, rising or falling, that a network tells apart."""
+    here = lesson("introduction")
+    torch.set_default_dtype(torch.float32)
+    torch.manual_seed(seed)
+    model = here.Reader()
+    if look == "sorted":  # as the lesson does it: a network nine times as large
+        nn = torch.nn
+        model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 2))
+    shown = {
+        "sorted": lambda x: x.sort(dim=1).values,
+        "last step only": lambda x: x[:, -1:],
+        "in order": lambda x: x,
+    }[look]
+    return {"right": round(100 * here.share_right(model, shown), 2)}
+
+
 def gradient_factor(cell, value, input_scale):
     """What one step back keeps of the gradient: mean over five networks."""
     here = lesson("introduction")
@@ -84,7 +105,7 @@ def gradient_factor(cell, value, input_scale):
         runs = here.five_seeds(make, input_scale)
     finally:
         torch.set_default_dtype(torch.float32)
-    return {"kept": round(here.factor(runs), 3)}
+    return {"kept": round(here.factor(runs), 4)}
 
 
 def adding_100(model, seed):
@@ -164,7 +185,7 @@ def weather(network, horizon, seed):
 
 def names_baselines():
     """Bits a character of the interpolated n-grams on the test names, by context."""
-    found = choosing.measure_baselines(lesson("choosing"))["names"]
+    found = choosing.names_baselines(lesson("choosing"))
     return {"by_context": found["by_context"], "test": found["test"]}
 
 
@@ -187,14 +208,14 @@ def stress(network, split, seed):
 
 
 def stress_baselines():
-    return choosing.measure_baselines(lesson("choosing"))["stress"]
+    return choosing.stress_baselines()
 
 
 def five_models(task, model, seed):
     lr = stored("choosing_a_model")["tasks"][task][model]["lr"]
     found = choosing.train_one(lesson("choosing"), task, model, seed, lr)
     keys = [key for key in ("test", "words") if key in found]
-    return {key: round(found[key], 3) for key in keys}
+    return {key: round(found[key], 4) for key in keys}
 
 
 def layer_times(kind, units):
@@ -222,6 +243,7 @@ def jobs():
     cells += [("linear", 1.2, 1.0)]
     cells += [(cell, bias, 1.0) for cell in ("LSTM", "GRU") for bias in (0, 1, 3)]
     sections = {
+        "order": {},
         "memory": {f"{c}, {v}, {s}": (gradient_factor, (c, v, s)) for c, v, s in cells},
         "adding 100": {},
         "sunspots 12": {"baselines": (sunspot_baselines, ())},
@@ -238,6 +260,8 @@ def jobs():
         },
         "fit": {"ratio": (fit_times, ())},
     }
+    for look in ("sorted", "last step only", "in order"):
+        sections["order"] |= seeds(order, look)
     for model in ("RNN", "LSTM", "LSTM, open gates"):
         sections["adding 100"] |= seeds(adding_100, model)
     for step in ("raw", "standardised", "change", "twelve"):
@@ -263,6 +287,7 @@ def jobs():
 # Whose change makes a measurement worthless, beside utils/, data/ and the versions:
 # lessons and the scripts that measure with their functions.
 SOURCES = {
+    "order": ["introduction"],
     "memory": ["introduction"],
     "adding 100": ["introduction"],
     "sunspots 12": ["simple_rnn"],
@@ -275,6 +300,10 @@ SOURCES = {
     "layers": ["simple_rnn", "lstm", "gru", "benchmark_layers"],
     "fit": ["benchmark_fit"],
 }
+
+
+# The helpers that take part in a measurement; plots and checks do not.
+UTILS = "__init__.py", "data.py", "forecasting.py", "training.py"
 
 
 def sources(section):
@@ -301,20 +330,56 @@ def versions():
 
 def fingerprint(section):
     """Changes with everything that a measurement of this section depends on."""
-    files = [*sources(section), ROOT / "data" / "SHA256SUMS"]
-    files += [path for path in sorted(ROOT.glob("utils/*.py")) if path.stem != "checks"]
-    digest = hashlib.sha256(json.dumps(versions()).encode())
-    for path in files:
-        digest.update(code_of(path))
-    return digest.hexdigest()
+    return hashlib.sha256(
+        json.dumps([code_behind(section), versions()]).encode()
+    ).hexdigest()
+
+
+def code_behind(section):
+    """Fingerprint of the code, data and settings that a section is measured with."""
+    files = [*sources(section), ROOT / "tools" / "lesson_functions.py"]
+    files += [ROOT / "utils" / name for name in UTILS]
+    functions = {function for function, _ in jobs()[section].values()}
+    parts = [code_of(path) for path in files]
+    parts += sorted(inspect.getsource(function) for function in functions)
+    parts += [(ROOT / "data" / "SHA256SUMS").read_text(encoding="utf-8")]
+    for name in SOURCES[section]:
+        if (ROOT / "02_LSTM_RNN" / "results" / f"{name}.json").is_file():
+            parts += chosen(stored(name))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def chosen(found, where=""):
+    """The learning rates in a file of results, which measurements take from it."""
+    for key, value in found.items() if isinstance(found, dict) else ():
+        if key in ("lr", "learning_rate"):
+            yield f"{where}: {value}"
+        else:
+            yield from chosen(value, f"{where}/{key}")
 
 
 def code_of(path):
-    """A file's bytes; of a lesson only the code, since its prose measures nothing."""
-    lines = path.read_bytes().splitlines()
+    """A file's code without comments and docstrings.
+
+    Of a lesson only what measurements load from it: its imports, functions, classes and
+    assignments. Its prose, prints, figures and asserts measure nothing here.
+    """
+    text = path.read_text(encoding="utf-8")
+    tree, lines = ast.parse(text), text.splitlines()
+    nodes = tree.body
     if path.parent.name == "raw_scripts":
-        lines = [line for line in lines if not line.startswith(b"#")]
-    return b"\n".join(lines)
+        loaded = ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign
+        nodes = [node for node in nodes if isinstance(node, loaded)]
+    used = {k for node in nodes for k in range(node.lineno, node.end_lineno + 1)}
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        first = body[0] if isinstance(body, list) and body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            used -= set(range(first.lineno, first.end_lineno + 1))
+    code = [lines[k - 1].rstrip() for k in sorted(used)]
+    # tools/set_repository.py writes an address into lessons, which measures nothing.
+    unseen = "#", "REPOSITORY ="
+    return "\n".join(line for line in code if not line.strip().startswith(unseen))
 
 
 def kept(section, name):
@@ -323,13 +388,17 @@ def kept(section, name):
     return STORE / f"{digest}.json"
 
 
+def is_kept(section, name, mark):
+    """Whether this was measured already, with the code, data and versions of today."""
+    path = kept(section, name)
+    return path.is_file() and json.loads(path.read_text("utf-8"))["mark"] == mark
+
+
 def run_job(section, name, function, arguments, mark):
     """The result of one measurement with its CPU-seconds, from the store if it is."""
     path = kept(section, name)
-    if path.is_file():
-        old = json.loads(path.read_text(encoding="utf-8"))
-        if old["mark"] == mark:
-            return old
+    if is_kept(section, name, mark):
+        return json.loads(path.read_text(encoding="utf-8"))
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float32)
     torch.manual_seed(0)
@@ -354,8 +423,7 @@ def measure(only=None):
         mark, found[section] = fingerprint(section), {}
         for name, (function, arguments) in some.items():
             done += 1
-            fresh = not kept(section, name).is_file()
-            if only and section not in only and fresh:
+            if only and section not in only and not is_kept(section, name, mark):
                 continue
             if sys.stdout.isatty() or done % 10 == 1:
                 print(f"{done:3} of {total}  {section}: {name}", flush=True)
@@ -364,6 +432,14 @@ def measure(only=None):
             spent += entry["cpu_seconds"]
     print(f"{spent / 60:.1f} CPU-minutes in all, earlier runs included")
     return found
+
+
+def by_seed(entries):
+    """What is measured -> CPU-seconds with each seed."""
+    seconds = {}
+    for name, entry in entries.items():
+        seconds.setdefault(name.split(" | ")[0], []).append(entry["cpu_seconds"])
+    return seconds
 
 
 def collect(found):
@@ -381,6 +457,14 @@ def collect(found):
         "scores": {key: value for key, value in scores.items() if key not in times},
         "times": {key: value for key, value in scores.items() if key in times},
         "cpu_seconds": seconds,
+        "median_cpu_seconds": {
+            section: {
+                key: round(statistics.median(some_seconds), 2)
+                for key, some_seconds in by_seed(some).items()
+            }
+            for section, some in found.items()
+        },
+        "code": {section: code_behind(section) for section in found},
         "versions": versions(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
@@ -391,17 +475,21 @@ def main(arguments=None):
     parser.add_argument("--only", nargs="+", choices=list(SOURCES), metavar="SECTION")
     parser.add_argument("--fresh", action="store_true", help="forget earlier runs")
     parser.add_argument(
-        "--render", action="store_true", help="only write RESULTS.md from RESULTS.json"
+        "--render", action="store_true", help="measure nothing, write from RESULTS.json"
     )
     options = parser.parse_args(arguments)
     path = ROOT / "RESULTS.json"
     if not options.render:
+        stop_at_ctrl_c("Stopped. What is measured is kept; the same command goes on.")
         if options.fresh:
             shutil.rmtree(STORE, ignore_errors=True)
         found = measure(options.only)
         missing = [s for s, some in jobs().items() if set(some) - set(found[s])]
         if missing:
-            print(f"Not measured yet: {', '.join(missing)}. RESULTS.md is as it was.")
+            print(
+                "Not measured, or not with this code, data and versions: "
+                f"{', '.join(missing)}. RESULTS.md is as it was."
+            )
             return 0
         text = json.dumps(collect(found), indent=1, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
