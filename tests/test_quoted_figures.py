@@ -11,7 +11,7 @@ import statistics
 
 import pytest
 
-from tools import report_text
+from tools import report, report_text
 from tools.build_notebooks import ROOT
 
 GUIDE = "01_Introduction_to_RNN/README.md"
@@ -45,6 +45,10 @@ class Scores:
 
     def year(self, step):
         return self.mean("sunspots 12", step, "mean")
+
+    def stored_year(self, step):
+        """Of a step on the way: the file that the lesson reads."""
+        return statistics.mean(report.stored("simple_rnn")["steps"][step]["test"])
 
     def degrees(self, net, horizon):
         return self.mean("weather", f"{net}, {horizon}", "test")
@@ -164,7 +168,7 @@ QUOTED = [
     (
         f"{SCRIPTS}/simple_rnn.py",
         r"The third gains about (\d) % more",
-        lambda s, n: n == percent(1 - s.year("twelve") / s.year("change")),
+        lambda s, n: n == percent(1 - s.year("twelve") / s.stored_year("change")),
     ),
     (
         f"{SCRIPTS}/lstm.py",
