@@ -791,7 +791,7 @@ def scores_markdown(results):
     ]
     for net in WEATHER:
         found = (of_seeds(part, f"{net}, {i}", "test") for i in range(3))
-        rows.append([net, *(interval(some, 3) if some else "" for some in found)])
+        rows.append([net, *(interval(some, 3) if some else "–" for some in found)])
     yield table(["MAE in °C", "1 hour", "6 hours", "24 hours"], rows)
     yield "## Surnames (02.4)"
     part = scores["names"]
