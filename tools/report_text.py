@@ -754,13 +754,17 @@ def scores_markdown(results):
         ],
     )
     yield "## Sunspots (02.1, 02.2)"
-    part, names = scores["sunspots 12"], ("raw", "twelve")
+    part = scores["sunspots 12"]
+    names = {
+        "raw": "RNN, raw numbers, a month a step",
+        "twelve": "RNN, standardised, forecasts the change, 12 months a step",
+    }
     rows = [
         [name, f"{a:.1f}", f"{b:.1f}"] for name, (a, b) in part["baselines"].items()
     ]
-    for name in names:
+    for name, label in names.items():
         months = [of_seeds(part, name, what) for what in ("month 1", "mean")]
-        rows.append([f"RNN, {name}", *(interval(values, 2) for values in months)])
+        rows.append([label, *(interval(values, 2) for values in months)])
     yield table(["RMSE in sunspots", "1 month", "mean of 1 to 12 months"], rows)
     part = scores["sunspots 24"]
     rows = [[name, f"{value:.1f}"] for name, value in part["baselines"].items()]
