@@ -114,12 +114,6 @@ ENDLESS = """
 def {name}(*arguments):
     while True: pass
 """
-TIMED = """
-import time as _time
-_start = _time.process_time()
-checks.{check}({name})
-print("used", _time.process_time() - _start)
-"""
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -141,10 +135,7 @@ def test_checks_answer_back(path):
 def _try_out(kernel, stub, check, name, solution):
     def answer(source):
         kernel.run(source)
-        printed = kernel.run(TIMED.format(check=check, name=name))
-        printed, _, used = printed.rpartition("used ")
-        assert float(used) < 2, f"{check}: the check takes {used} CPU-seconds"
-        return printed
+        return kernel.run(f"checks.{check}({name})")
 
     right = answer(solution)
     assert right.startswith("✔") and "Hint" not in right, right

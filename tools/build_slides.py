@@ -21,6 +21,7 @@ import json
 import pathlib
 import re
 import sys
+import time
 
 import numpy as np
 import typst
@@ -288,6 +289,7 @@ def main(arguments=None):
             changes = write(deck)
         print(f"{deck.title}: {len(deck.slides)} slides, ", end="")
         print("; ".join(changes) if changes else "all up to date")
+    print(f"{time.process_time():.1f} CPU-seconds")
     return 1 if failed else 0
 
 
