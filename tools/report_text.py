@@ -857,9 +857,9 @@ def not_here():
         "that the validation parts chose when `tools/measure_*.py` tried several. The "
         "lessons read further runs from the files that these scripts wrote, in "
         "`02_LSTM_RNN/results/`: the steps on the way to the network (02.1), other "
-        "starts (02.2), RNN and LSTM one hour ahead and a network that is only a line "
-        "(02.3), dropout, whole names and states that are not carried on (02.4), words "
-        "with relatives (02.5), and the time of one step (02.6). The curves on slides "
+        "starts (02.2), what stands as a dash above and a network that is only a line "
+        "(02.3), dropout, whole names and states that are not carried on (02.4), one "
+        "direction on the split by stem and words with relatives (02.5), and the time of one step (02.6). The curves on slides "
         "come from `concepts/measure.py` of each topic. Tests repeat part of them."
     )
 
