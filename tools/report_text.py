@@ -859,8 +859,9 @@ def not_here():
         "`02_LSTM_RNN/results/`: the steps on the way to the network (02.1), other "
         "starts (02.2), what stands as a dash above and a network that is only a line "
         "(02.3), dropout, whole names and states that are not carried on (02.4), one "
-        "direction on the split by stem and words with relatives (02.5), and the time of one step (02.6). The curves on slides "
-        "come from `concepts/measure.py` of each topic. Tests repeat part of them."
+        "direction on the split by stem and words with relatives (02.5), and the time "
+        "of one step (02.6). The curves on slides come from `concepts/measure.py` of "
+        "each topic. Tests repeat part of them."
     )
 
 
