@@ -1,7 +1,8 @@
-"""Make `pytest --nbval` strict: pictures are compared, and a cell never run fails.
+"""Make `pytest --nbval` strict: claims are run, pictures compared, no cell skipped.
 
-nbval itself re-runs each cell and compares its text. It skips pictures, and it passes
-cells whose outputs were never stored.
+nbval itself re-runs each cell and compares its text. It skips pictures, it passes cells
+whose outputs were never stored, and it knows nothing of the claims that the builder has
+put into a cell's metadata. tests/full is left to CI=true, or to those who name it.
 """
 
 import base64
@@ -18,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent
 # Share of the ink that moved. matplotlib 3.10 against 3.11: 0.02 to 0.08; half a curve
 # missing: 0.21 to 0.25.
 TOLERANCE = 0.10
+FULL = re.compile(r"(^|/)(tests/full|going_deeper)(/|$)")
 
 
 def pytest_configure(config):
@@ -28,6 +30,14 @@ def pytest_configure(config):
         options.nbval_cell_timeout = min(options.nbval_cell_timeout, 300)
         if not options.nbval_sanitize_with:
             options.nbval_sanitize_with = str(ROOT / "tests" / "nbval_sanitize.cfg")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave what takes long, or needs the authors' packages, to the full test."""
+    everything = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    named = any(FULL.search(pathlib.Path(name).as_posix()) for name in config.args)
+    place = os.path.relpath(collection_path, ROOT).replace(os.sep, "/")
+    return True if FULL.search(place) and not (everything or named) else None
 
 
 def pictures(outputs):
@@ -57,6 +67,22 @@ def difference(stored, new):
     return np.abs(a - b).sum() / max((a + b).sum(), 1e-9)
 
 
+def check_claims(item):
+    """Run a cell's claims in the kernel that has just run the cell."""
+    claims = item.cell.metadata.get("claims")
+    if not claims:
+        return
+    answer = item.parent.kernel.kc.execute_interactive(
+        claims,
+        store_history=False,
+        output_hook=lambda message: None,
+        timeout=item.config.option.nbval_cell_timeout,
+    )["content"]
+    if answer["status"] != "ok":
+        error = f"{answer.get('ename')}: {answer.get('evalue')}"
+        item.raise_cell_error(f"A claim about this cell does not hold: {error}")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     result = yield
@@ -74,4 +100,5 @@ def pytest_runtest_call(item):
                     f"Picture {number} differs: {moved:.2f} of the ink moved, more "
                     f"than {TOLERANCE}"
                 )
+        check_claims(item)
     return result

@@ -1,20 +1,26 @@
 #!/usr/bin/env python3
-"""Open the course in JupyterLab, or test it. Needs Python 3.11 to 3.13, nothing else.
+"""Open the course in JupyterLab, or test it. Needs Python 3.11 to 3.14, nothing else.
 
     python3 start.py lab       install what the lessons need into .venv, open JupyterLab
-    python3 start.py test      the same, then run every test and every notebook
-    python3 start.py report    the same, then measure the figures of RESULTS.md again
+    python3 start.py test      the same, then run every lesson and the quick tests
 
-Options after the command go to JupyterLab, pytest or the report; `--help` after a
-command tells more. The first run downloads the packages of requirements.txt, later
-runs start at once. A newer Python is not refused; the course is not tested with it.
+and for those who change the course, with more packages in the same .venv:
+
+    python3 start.py build     write the notebooks anew from their scripts
+    python3 start.py measure   train what takes longer than a lesson, over some seeds
+
+Options after the command go to JupyterLab, pytest or the tool; `--help` after a command
+tells more. The first run downloads the packages, later runs start at once.
 """
 
+import ast
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -24,8 +30,11 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-STATE = VENV / ".course-state"  # "installing", or the fingerprint of a finished install
-REQUIREMENTS = ROOT / "requirements.txt"
+STATE = VENV / ".course-state"  # one fingerprint for each set that is installed
+LEARNER = "requirements.txt"
+AUTHOR = "tools/requirements.txt"  # begins with the learner's
+CONSTRAINTS = "tools/constraints.txt"
+PYTHONS = "Python 3.11 to 3.14"
 OLDEST = (3, 11)
 
 LAB_HELP = """usage: python3 start.py lab [options]
@@ -35,52 +44,37 @@ open JupyterLab at the course folder on the first lesson. Stop it with Ctrl-C, t
 
 All options go to JupyterLab. Often used:
   --no-browser     print the address instead of opening a browser
-  --port NUMBER    use this port; without it the first free one from 8888 on
-"""
+  --port NUMBER    use this port; without it the first free one from 8888 on"""
 TEST_HELP = """usage: python3 start.py test [options]
 
 Install the packages of requirements.txt into .venv if that is still to be done, then
-run every test and every notebook with pytest, from the course folder.
+run every lesson and the quick tests with pytest, from the course folder. With the
+variable CI set (CI=true): those of tools/requirements.txt too, and every test.
 
 All options go to pytest. Often used:
   -k NAME          only tests whose name contains NAME
   tests/FILE.py    only this file
-  -n 0             one process (easier to read while debugging)
-"""
-REPORT_HELP = """usage: python3 start.py report [options]
-
-Install the packages of requirements.txt into .venv if that is still to be done, then
-train the networks of the lessons anew over five seeds and write RESULTS.md. Half an
-hour of computing; interrupted, it goes on where it stopped. Ends with an error if a
-claim of the lessons is not supported.
-
-Options:
-  --only SECTION   only this section, for instance weather
-  --fresh          forget what earlier runs have measured
-  --render         only write RESULTS.md from RESULTS.json
-"""
-HELP = {"lab": LAB_HELP, "test": TEST_HELP, "report": REPORT_HELP}
-# 1.7 GB was measured with the CPU build of PyTorch; the build with CUDA is far larger.
+  -n 0             one process (easier to read while debugging)"""
+COMMANDS = ("lab", "test", "build", "measure")
+# Measured with the CPU build of PyTorch; the build with CUDA is far larger. Those of
+# authors need 0.3 GB more.
 DISK_FULL = (
-    "the disk is full. The packages need 1.7 GB, on Linux several more for PyTorch's "
+    "the disk is full. The packages need 1.4 GB, on Linux several more for PyTorch's "
     "GPU libraries. Free some space and run this again."
 )
 NO_NETWORK = (
-    "NewConnectionError",
-    "ConnectTimeout",
-    "ReadTimeout",
-    "Read timed out",
-    "Connection refused",
-    "Network is unreachable",
-    "Name or service not known",
-    "Temporary failure in name resolution",
-    "getaddrinfo failed",
-    "nodename nor servname provided",
+    "NewConnectionError|ConnectTimeout|ReadTimeout|Read timed out|Connection refused|"
+    "Network is unreachable|Name or service not known|getaddrinfo failed|"
+    "Temporary failure in name resolution|nodename nor servname provided"
 )
 
 
 class Problem(Exception):
     """Something the reader can mend; the text says what and how."""
+
+
+class NoNetwork(Problem):
+    """Nothing could be downloaded."""
 
 
 def main(arguments):
@@ -89,27 +83,38 @@ def main(arguments):
     if command in ("-h", "--help"):
         print(__doc__.strip())
         return 0
-    if command not in HELP:
+    if command not in COMMANDS:
         told = f"'{command}' is not a command. " if command else ""
         raise Problem(f"{told}Say what to do:\n\n{__doc__.strip()}")
+    tool = ROOT / "tools" / f"{command}.py"  # of build and measure
     if "-h" in rest or "--help" in rest:
-        print(HELP[command].strip())
+        texts = {"lab": LAB_HELP, "test": TEST_HELP}
+        print(texts.get(command) or ast.get_docstring(ast.parse(tool.read_bytes())))
         return 0
     check_python()
     if command == "lab":
         check_port(rest)
-    install()
-    run = {"lab": run_lab, "test": run_tests, "report": run_report}[command]
-    return run(rest)
+        install(LEARNER)
+        return run_lab(rest)
+    if command == "test":
+        install(AUTHOR if wants_everything(rest) else LEARNER)
+        return run([venv_python(), "-m", "pytest", *rest])
+    install(AUTHOR)
+    return run([venv_python(), tool, *rest])
+
+
+def wants_everything(options):
+    """Do these options of pytest, or CI, reach the tests that need more packages?"""
+    ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    return ci or any("tests/full" in option.replace("\\", "/") for option in options)
 
 
 def check_python():
     here = "{}.{}".format(*sys.version_info)
     if sys.version_info < OLDEST:
         raise Problem(
-            f"This is Python {here}; the course needs Python 3.11, 3.12 or 3.13. Take "
-            "one from python.org (or your system's packages) and start this file with "
-            "it."
+            f"This is Python {here}; the course needs {PYTHONS}. Take one from "
+            "python.org (or your system's packages) and start this file with it."
         )
     try:
         import ensurepip  # noqa: F401
@@ -124,9 +129,9 @@ def check_python():
 def check_port(options):
     """JupyterLab would quietly take another port than the one that was asked for."""
     port = None
-    for position, option in enumerate(options):
-        if option == "--port" and position + 1 < len(options):
-            port = options[position + 1]
+    for option, following in itertools.zip_longest(options, options[1:]):
+        if option == "--port":
+            port = following
         elif option.startswith(("--port=", "--ServerApp.port=")):
             port = option.split("=", 1)[1]
     if port is None:
@@ -139,10 +144,8 @@ def check_port(options):
         try:
             probe.bind(("127.0.0.1", int(port)))
         except OSError as error:
-            if error.errno in (errno.EACCES, errno.EPERM):
-                why = "may not be used by you"
-            else:
-                why = "is taken by another program"
+            refused = error.errno in (errno.EACCES, errno.EPERM)
+            why = "may not be used by you" if refused else "is taken by another program"
             raise Problem(
                 f"Port {port} {why}. Choose another with --port, or leave --port out "
                 "and JupyterLab takes a free one."
@@ -153,50 +156,69 @@ def venv_python():
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def fingerprint():
+def fingerprint(packages):
     """What an install depends on: the pins, and the Python that it was made with."""
-    text = REQUIREMENTS.read_bytes() + sys.version.encode()
-    return hashlib.sha256(text).hexdigest()
+    names = dict.fromkeys([LEARNER, packages, CONSTRAINTS])
+    for name in names:
+        if not (ROOT / name).is_file():
+            raise Problem(f"{name} is missing from {ROOT}: copy it back.")
+    text = b"".join((ROOT / name).read_bytes() for name in names)
+    return hashlib.sha256(text + f"{packages} {sys.version}".encode()).hexdigest()
 
 
-def is_installed():
-    if not STATE.is_file() or STATE.read_text(encoding="utf-8") != fingerprint():
-        return False
-    try:  # fails when the Python below it was removed or upgraded away
+def installed():
+    """The words of STATE: none when .venv cannot be used."""
+    try:  # fails when the Python below .venv was removed or upgraded away
+        words = STATE.read_text(encoding="utf-8").split()
         subprocess.run([venv_python(), "-c", ""], check=True, capture_output=True)
     except (OSError, subprocess.SubprocessError):
-        return False
-    return True
+        return []
+    return words
 
 
-def install():
+def install(packages):
     """Make .venv and fill it, unless it is complete. Safe to interrupt at any moment.
 
-    STATE says "installing" from before the first file until after the last one.
-    Whatever does not carry the right fingerprint is emptied and made anew.
+    STATE says "installing" from before the first file until after the last one, and a
+    .venv without the learner's fingerprint is emptied and made anew. The authors'
+    packages are put on top: if that is interrupted, learners can go on, and the next
+    author command makes all anew.
     """
-    if not REQUIREMENTS.is_file():
-        raise Problem(f"{REQUIREMENTS.name} is missing from {ROOT}: copy it back.")
-    if is_installed():
+    learner, wanted = fingerprint(LEARNER), fingerprint(packages)
+    if wanted in installed():
         return
     with only_one():
-        if is_installed():  # another start.py did it while this one waited
+        before = installed()
+        if wanted in before:  # another start.py did it while this one waited
             return
-        if VENV.exists() and not STATE.is_file() and any(VENV.iterdir()):
+        empty = VENV.is_dir() and not any(VENV.iterdir())
+        if os.path.lexists(VENV) and not (empty or STATE.is_file()):
             raise Problem(
                 f"{VENV} is there already, but start.py did not make it. Rename it or "
                 "delete it, then run this again."
             )
         VENV.mkdir(exist_ok=True)
-        if STATE.is_file():
-            print("The installation is out of date or incomplete: making it anew.")
-        STATE.write_text("installing", encoding="utf-8")
-        for old in VENV.iterdir():
-            if old != STATE:
-                remove(old)
-        print("Installing the packages of requirements.txt into .venv (once) ...")
-        run_pip()
-        STATE.write_text(fingerprint(), encoding="utf-8")
+        on_top = learner in before and "installing" not in before
+        if on_top:
+            STATE.write_text(f"{learner} installing", encoding="utf-8")
+        else:
+            if STATE.is_file():
+                print("The installation is out of date or incomplete: making it anew.")
+            STATE.write_text("installing", encoding="utf-8")
+            for old in VENV.iterdir():
+                if old != STATE:
+                    remove(old)
+            make_venv()
+        print(
+            f"Installing the packages of {packages} into .venv (once) ...", flush=True
+        )
+        try:
+            run_pip(packages)
+        except NoNetwork:  # pip asks for everything before it installs anything
+            if on_top:
+                STATE.write_text(learner, encoding="utf-8")
+            raise
+        STATE.write_text("\n".join({learner, wanted}), encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -236,7 +258,7 @@ def remove(path):
         path.unlink()
 
 
-def run_pip():
+def make_venv():
     made = subprocess.run(
         [sys.executable, "-m", "venv", VENV],
         stdout=subprocess.PIPE,
@@ -246,31 +268,51 @@ def run_pip():
     )
     if made.returncode:
         explain(made.stdout, "Python could not make the virtual environment")
+
+
+def run_pip(packages):
     # Not in VENV: a full disk there must not hide the reason.
     with tempfile.TemporaryDirectory() as folder:
         log = pathlib.Path(folder, "pip.log")
         command = [venv_python(), "-m", "pip", "install", "--log", log]
-        command += ["--disable-pip-version-check", "-r", REQUIREMENTS]
+        command += ["--disable-pip-version-check", "-r", packages, "-c", CONSTRAINTS]
         if subprocess.run(command, cwd=ROOT).returncode:
             text = log.read_text(encoding="utf-8", errors="replace")
             explain(text, "pip could not install the packages")
 
 
 def explain(output, what):
-    """Raise the sentence that fits what a failed program said."""
-    if "No space left on device" in output or "Errno 28" in output:
+    """Raise the sentence that fits what a failed program said.
+
+    In pip's log the cause stands from the first error on, and where pip gave an index
+    up. Before that, it may have met a lost connection and got over it.
+    """
+    lines = output.strip().splitlines()
+    errors = [line for line in lines if "ERROR: " in line]
+    first = lines.index(errors[0]) if errors else 0
+    gave_up = [line for line in lines[:first] if "Could not fetch URL" in line]
+    cause = "\n".join(gave_up + lines[first:])
+    if "No space left on device" in cause or "Errno 28" in cause:
         raise Problem(f"{what}: {DISK_FULL}")
-    if any(sign in output for sign in NO_NETWORK):
-        raise Problem(
+    if re.search(NO_NETWORK, cause):
+        raise NoNetwork(
             f"{what}: no connection to the package index. Connect to the internet (or "
             "set pip's proxy) and run this again; nothing has to be cleaned up."
         )
-    last = "\n".join("  " + line for line in output.strip().splitlines()[-12:])
-    raise Problem(f"{what}. Its last lines:\n{last}\nMend that and run this again.")
+    if "No matching distribution found" in cause:
+        what += (
+            f". They are made for {PYTHONS} on Linux, Windows (x64) and Macs with an "
+            "Apple chip and macOS 14 or newer. It said"
+        )
+    said = "\n  ".join((errors or lines)[-12:])
+    raise Problem(f"{what}:\n  {said}\nMend that and run this again.")
 
 
 def run(command, **environment):
     """Run a program in the course folder and return its exit status."""
+    # Under an encoding without, say, "±" it writes an escape and does not fail.
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    environment["PYTHONIOENCODING"] = f"{encoding}:backslashreplace"
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
     while True:
         try:
@@ -284,18 +326,14 @@ def run_lab(options, python=None):
     settings = [str(ROOT / ".jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
     command = [python or venv_python(), "-m", "jupyterlab"]
     command += [f"--ServerApp.root_dir={ROOT}", *options]
+    if os.name != "nt" and os.geteuid() == 0:  # as in most containers
+        command.append("--allow-root")
     return run(command, JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, settings)))
 
 
-def run_tests(options):
-    return run([venv_python(), "-m", "pytest", *options])
-
-
-def run_report(options):
-    return run([venv_python(), str(ROOT / "tools" / "report.py"), *options])
-
-
 if __name__ == "__main__":
+    for stream in filter(None, [sys.stdout, sys.stderr]):
+        stream.reconfigure(errors="backslashreplace")  # paths may hold any letter
     try:
         sys.exit(main(sys.argv[1:]))
     except Problem as problem:

@@ -3,7 +3,7 @@
 import nbformat
 from markdown_it import MarkdownIt
 
-from tools.build_notebooks import ROOT, lessons
+from tools.build import ROOT, lessons
 
 NOTEBOOKS = [path for _, path in lessons() if path.is_file()]
 GUIDES = [

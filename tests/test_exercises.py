@@ -1,184 +1,226 @@
-"""Every exercise, in a kernel that has run its lesson up to there: the stub is "not
-attempted yet", the solution that the learner unfolds is right, and each usual wrong
-answer gets its own hint.
+"""The exercises: how they stand in the lessons, what each answer is told, the engine.
+
+No lesson is run. Stubs and solutions are read from the scripts; they and the learner's
+wordings get the imports of their lesson, as if they were typed into one of its cells.
 """
 
-import inspect
+import importlib
+import pathlib
+import random
 import re
+import textwrap
 
-import nbformat
+import numpy as np
 import pytest
 import torch
-from nbclient import NotebookClient
-from wrong_answers import WRONG
+from IPython.core.compilerop import CachingCompiler
 
-from tools.build_notebooks import ROOT
-from utils import checks
+from utils.exercises import ARRAYS_FIRST, Exercise
 
-NOTEBOOKS = sorted(ROOT.glob("0*/*.ipynb"))
-CHECK = re.compile(r"checks\.(\w+)\((\w+)\)")
-SOLUTION = re.compile(
-    r"<details><summary>Solution</summary>\n\n```python\n(.*?)\n```\n\n(.*?)\n\n</details>",
-    re.DOTALL,
-)
-
-
-def exercises(notebook):
-    """(position of the check cell, check, name of the function, solution, why)."""
-    found = []
-    for position, cell in enumerate(notebook.cells):
-        match = CHECK.fullmatch(cell.source.strip())
-        if cell.cell_type != "code" or match is None:
-            continue
-        after = notebook.cells[position + 1]
-        solution = SOLUTION.search(after.source)
-        assert solution, f"no folded solution after {cell.source}"
-        found.append((position, *match.groups(), *solution.groups()))
-    return found
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SCRIPTS = sorted(ROOT.glob("0*/raw_scripts/*.py"))
+CELL = re.compile(r"^# %%(.*)\n((?:(?!# %%).*\n)*)", re.MULTILINE)
+FOLDED = re.compile(r"<summary>Solution.*?\n```python\n(.*?)```\n(.*?)</details>", re.S)
+# What an answer finds in its lesson: imports, and what one solution takes over.
+NAMES = re.compile(r"^(?:import |from (?!utils)|squared_error = ).*", re.MULTILINE)
+as_in_a_cell = CachingCompiler().cache  # so that errors know the lines that were typed
 
 
-def read(path):
-    return nbformat.read(path, as_version=4)
+def exercises_in(script):
+    """(name, Exercise, task, stub, solution, reason, names) of each, in order."""
+    module = importlib.import_module(f"utils.exercises.{script.stem}")
+    source, names = script.read_text(encoding="utf-8"), {}
+    exec("\n".join(NAMES.findall(source)), names)
+    cells = [cell.strip() for kind, cell in CELL.findall(source) if "tags" not in kind]
+    text = [re.sub("^# ?", "", cell, flags=re.MULTILINE) for cell in cells]
+    for i, cell in enumerate(cells):
+        if match := re.fullmatch(r"checks\.(\w+)\(\1\)", cell):
+            folded = FOLDED.search(text[i + 1])
+            assert folded, f"no folded solution after {cell}"
+            exercise = getattr(module, match[1])
+            yield match[1], exercise, text[i - 2], cells[i - 1], *folded.groups(), names
 
 
-def all_exercises():
-    return [(path, *found) for path in NOTEBOOKS for found in exercises(read(path))]
+def typed(source, name, names):  # the function of this name in a learner's cell
+    names = dict(names)
+    exec(compile(source, as_in_a_cell(source), "exec"), names)
+    return names[name]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_lesson_has_two_to_four_exercises_and_three_questions(path):
-    notebook = read(path)
-    assert 2 <= len(exercises(notebook)) <= 4
-    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-    assert text.count("<summary>Answer</summary>") == 3
-    assert text.count("<details>") == text.count("</details>")
+@pytest.fixture(params=[torch.float32, torch.float64], ids=str)
+def default_dtype(request):
+    torch.set_default_dtype(request.param)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_an_exercise_is_task_stub_check_solution(path):
-    notebook = read(path)
-    for position, check, name, solution, why in exercises(notebook):
-        task, stub = notebook.cells[position - 2 : position]
-        assert task.cell_type == "markdown" and stub.cell_type == "code"
-        assert re.search(r"^### Exercise \d+\.\d+ · ", task.source, re.M), check
-        assert f"`{name}(" in task.source
-        first = stub.source.splitlines()[0]
-        assert first.startswith(f"def {name}(") and first in solution
-        assert len(why.split()) >= 8  # the sentence on why
+@pytest.fixture
+def told(capsys):  # told(exercise, answer) is what is printed
+    def ask(exercise, answer):
+        exercise(answer)
+        return capsys.readouterr().out
+
+    return ask
 
 
-def test_every_check_belongs_to_one_exercise_with_three_wrong_answers():
-    used = [check for _, _, check, *_ in all_exercises()]
-    public = [
-        name
-        for name, function in inspect.getmembers(checks, inspect.isfunction)
-        if function.__module__ == "utils.checks" and not name.startswith("_")
-    ]
-    assert sorted(used) == sorted(public) == sorted(WRONG)
-    for name, answers in WRONG.items():
-        hints = [hint for _, hint in answers]
-        assert len(set(hints)) == len(hints) >= 3, name
+# --- in the lessons -------------------------------------------------------------------
 
 
-class Kernel:
-    """A kernel in which cells can be run one at a time, for their printed text."""
-
-    def __init__(self, path):
-        self.client = NotebookClient(
-            nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell()]),
-            timeout=600,
-            resources={"metadata": {"path": path.parent}},
-        )
-
-    def run(self, source):
-        cell = nbformat.v4.new_code_cell(source)
-        self.client.execute_cell(cell, 0)
-        return "".join(
-            output.text for output in cell.outputs if output.output_type == "stream"
-        )
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_lesson_has_the_exercises_of_its_module_and_three_questions(script):
+    module = importlib.import_module(f"utils.exercises.{script.stem}")
+    made = [n for n, v in vars(module).items() if isinstance(v, Exercise)]
+    assert [name for name, *_ in exercises_in(script)] == made
+    assert 2 <= len(made) <= 4
+    source = script.read_text(encoding="utf-8")
+    assert f"\nfrom utils.exercises import {script.stem} as checks\n" in source
+    assert source.count("\nchecks.") == len(made)
+    assert source.count("<summary>Answer</summary>") == 3
+    assert source.count("<details>") == source.count("</details>")
+    modules = {path.stem for path in (ROOT / "utils/exercises").glob("*.py")}
+    assert modules - {"__init__"} == {script.stem for script in SCRIPTS}
 
 
-CHEAT = """
-_solution = {name}
-_memory = []
-def {name}(*arguments):
-    if not _memory:
-        _memory.append(_solution(*arguments))
-    return _memory[0]
-"""
-BROKEN = """
-def {name}(*arguments):
-    return 1 / 0
-"""
-ENDLESS = """
-def {name}(*arguments):
-    while True: pass
-"""
+FOUND = [found for script in SCRIPTS for found in exercises_in(script)]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_checks_answer_back(path):
-    notebook = read(path)
-    todo = {position: rest for position, *rest in exercises(notebook)}
-    kernel = Kernel(path)
-    with kernel.client.setup_kernel():
-        for position, cell in enumerate(notebook.cells):
-            if cell.cell_type != "code" or position > max(todo, default=-1):
-                continue
-            printed = kernel.run(cell.source)
-            if position in todo:
-                assert "not attempted yet" in printed
-                *exercise, _ = todo[position]
-                _try_out(kernel, notebook.cells[position - 1].source, *exercise)
+@pytest.mark.parametrize("found", FOUND, ids=lambda found: found[0])
+def test_an_exercise_and_what_each_answer_is_told(found, told, default_dtype):
+    name, exercise, task, stub, solution, reason, names = found
+    assert re.search(r"^### Exercise \d+\.\d+ · \w", task, re.MULTILINE)
+    first = stub.splitlines()[0]
+    assert first.startswith(f"def {name}(") and first in solution
+    assert f"`{name}(" in task
+    assert len(reason.split()) >= 8  # the sentence on why
+    assert len({mistake.hint for mistake in exercise.mistakes}) >= 3
+
+    not_yet = f"{name}: not attempted yet. Replace the dots, then run both cells.\n"
+    assert told(exercise, typed(stub, name, names)) == not_yet
+    right, kept = typed(solution, name, names), {}
+    assert told(exercise, right) == f"✔ {name} is right. {exercise.verified}\n"
+    for mistake in exercise.mistakes:
+        wording = textwrap.dedent(mistake.wording)
+        printed = told(exercise, typed(wording, name, names))
+        assert printed.startswith(f"✘ {name} is not right yet."), wording
+        hints = re.findall("^Hint: (.*)$", printed, re.MULTILINE)
+        assert hints == [mistake.hint], wording
+    memorised = told(exercise, lambda *given: kept.setdefault(0, right(*given)))
+    assert memorised.startswith("✘")
+    broken = told(exercise, lambda *given: 1 / 0)
+    assert "ZeroDivisionError" in broken and "Hint" not in broken
 
 
-def _try_out(kernel, stub, check, name, solution):
-    def answer(source):
-        kernel.run(source)
-        return kernel.run(f"checks.{check}({name})")
-
-    right = answer(solution)
-    assert right.startswith("✔") and "Hint" not in right, right
-    memory = answer(CHEAT.format(name=name))
-    assert memory.startswith("✘"), f"{check}: a memorised result passed"
-    for source, hint in WRONG[check]:
-        printed = answer(source)
-        assert printed.startswith("✘") and "expected" in printed, printed
-        said = printed.partition("Hint: ")[2]
-        assert hint in said, f"{check}: no hint “{hint}” for\n{source}\n{printed}"
-        # The hints of one exercise tell its mistakes apart.
-        assert sum(other in said for _, other in WRONG[check]) == 1, printed
-    assert "ZeroDivisionError" in answer(BROKEN.format(name=name))
-    assert "no answer in time" in answer(ENDLESS.format(name=name))
-    kernel.run(stub)
+# --- the engine, on a small exercise --------------------------------------------------
 
 
-SHAPES = "Two shapes do not fit"
+def draw(rng):
+    torch.manual_seed(3)
+    return {"x": rng.normal(size=(2, 3)), "k": int(rng.integers(2, 9))}
 
 
-@pytest.mark.parametrize(
-    "mistake, about_shapes",
-    [
-        (lambda x, W_x, W_h, b: x @ W_x, True),
-        (lambda x, W_x, W_h, b: x.reshape(7, 11, 13), True),
-        (lambda x, W_x, W_h, b: (3).shape, False),  # AttributeError
-        (lambda x, W_x, W_h, b: len(x, size=3), False),  # TypeError
-        (lambda x, W_x, W_h, b: sizes, False),  # noqa: F821  NameError
-        (lambda x, W_x, W_h, b: x[99], False),  # IndexError: out of bounds
-    ],
-)
-def test_only_errors_about_shapes_get_the_hint_about_shapes(
-    mistake, about_shapes, capsys
-):
-    checks.last_state(mistake)
-    printed = capsys.readouterr().out
-    assert printed.startswith("✘") and "got      an error: " in printed
-    assert (SHAPES in printed) == about_shapes, printed
+pair = Exercise(draw, lambda x, k: (k * x, x.sum(axis=0)), "Both.", [])
 
 
-@pytest.mark.parametrize("result", [3, None, "h", torch.zeros(2, 3)])
-def test_a_result_in_place_of_the_function_is_told(result, capsys):
-    checks.last_state(result)
-    printed = capsys.readouterr().out
-    assert printed.startswith(f"✘ {type(result).__name__} is no function")
-    assert "pass your function itself, not called" in printed
+def relies_on_scalars(x, k):  # x[0, 0] is a copy in NumPy, but not in torch
+    first, total = x[0, 0], x.sum(0)
+    x *= k
+    x[0, 0] = k * first
+    return x, total
+
+
+class Net(torch.nn.Module):
+    def forward(self, x, k):
+        return k * x, x.sum(0)
+
+
+RIGHT = [
+    lambda x, k: [k * x, x.sum(0)],
+    lambda x, k: (k * x.numpy(), tuple(x.sum(0).tolist())),
+    lambda x, k: (k * x.astype(np.float32), list(x.sum(0))),
+    lambda x, k: (k * torch.eye(2).mm(x), x.sum(0)),
+    lambda x, k: (k * torch.eye(2, dtype=torch.float32).mm(x), x.sum(0)),
+    lambda x, k: (k * torch.eye(2, dtype=torch.float64).mm(x), x.sum(0)),
+    lambda x, k: (k * x.requires_grad_(), x.sum(0) + 1e-6),
+    relies_on_scalars,
+    Net(),
+]
+
+
+@pytest.mark.parametrize("answer", RIGHT)
+def test_many_kinds_of_answers_are_right(answer, told, default_dtype):
+    assert re.fullmatch(r"✔ \S+ is right\. Both\.\n", told(pair, answer))
+
+
+WRONG, SHAPES = "^✘ <lambda> is not right yet", "Two shapes do not fit"
+NO_SHAPES = f"(?s)got      an error(?!.*{SHAPES})"
+TOLD = [
+    (lambda x, k: (k * x, x.sum(0) + 1e-3), WRONG),
+    (lambda x, k: (k * x, x.sum(0)[None]), WRONG),
+    (lambda x, k: (k * x, x.sum(0), 0), WRONG),
+    (lambda x, k: (k * x, float("nan")), WRONG),
+    (lambda x, k: k * x, WRONG),
+    (lambda x, k: print(end=""), "got      None. Is a `return` missing"),
+    (lambda x, k: x @ x, SHAPES),
+    (lambda x, k: x.reshape(7, 11), SHAPES),
+    (lambda x, k: (3).shape, NO_SHAPES),
+    (lambda x, k: len(x, size=3), NO_SHAPES),
+    (lambda x, k: sizes, NO_SHAPES),  # noqa: F821
+    (lambda x, k: x[99], NO_SHAPES),
+    (lambda x, k: np.array([[1], [1, 2]]), NO_SHAPES),
+    (lambda x, k: ..., "^<lambda>: not attempted yet"),
+    (type("Stub", (), {"__call__": lambda self: ...}), "^Stub: not attempted yet"),
+    (..., "not attempted yet"),
+    (torch.zeros(3), "^✘ Tensor is no function: pass your function itself, not called"),
+    (None, "^✘ NoneType is no function"),
+]
+
+
+@pytest.mark.parametrize("answer, said", TOLD)
+def test_what_wrong_answers_are_told(answer, said, told):
+    assert re.search(said, told(pair, answer))
+
+
+def test_where_arrays_come_first_they_settle_the_matter(told):
+    spread = Exercise(draw, lambda x, k: x.std(axis=0, ddof=1), "", [], ARRAYS_FIRST)
+    assert told(spread, lambda x, k: x.std(0)).startswith("✘")  # right for tensors
+    assert told(spread, lambda x, k: x.clone().std(0)).startswith("✔")
+
+
+def test_an_answer_that_changes_its_input_does_not_change_what_is_shown(told):
+    said = told(pair, lambda x, k: x.fill(9))  # a method of arrays
+    assert said == told(pair, lambda x, k: print(end=""))
+
+
+CELLS = {
+    "def f(x, k):\n    return torch.stack(x, k)": "return torch.stack(x, k)",
+    "def f(x, k):\n    y = g(x)\n    return y": "y = g(x)",
+    "def h(x):\n    return 1 / 0\ndef f(x, k):\n    return h(x)": "return 1 / 0",
+    "class F(torch.nn.Module):\n def forward(self, x, k):\n  1 / 0\nf = F()": "1 / 0",
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_an_error_is_shown_with_the_learners_own_line(cell, told):
+    names = {"torch": torch, "g": typed("def g(x):\n    return 1 / 0", "g", {})}
+    line = told(pair, typed(cell, "f", names)).partition("in the line: ")[2]
+    assert line == CELLS[cell] + "\n"
+
+
+@pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
+def test_the_lesson_goes_on_as_if_nothing_had_run(error, told, default_dtype):
+    def answer(x, k):
+        for seed in random.seed, np.random.seed, torch.manual_seed:
+            seed(1)
+        torch.set_default_dtype(torch.float16)
+        if error:
+            raise error
+
+    def states():
+        numpy, numbers = str(np.random.get_state()), torch.get_rng_state().tolist()
+        return random.getstate(), numpy, numbers, torch.get_default_dtype()
+
+    before = states()
+    printed = told(pair, answer)
+    assert states() == before
+    stopped = "✘ answer was stopped. Does a loop in it never end?\n"
+    assert (printed == stopped) == (error is KeyboardInterrupt)

@@ -1,259 +1,305 @@
-"""start.py: clear sentences, no half-made environment taken for a good one, the lab."""
+"""start.py: clear sentences, no half-made environment taken for a good one, the lab.
+
+And the lists of packages that it installs.
+"""
 
 import contextlib
-import errno
+import importlib.metadata
 import json
 import os
-import secrets
+import pathlib
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
 import urllib.request
+import zipfile
+from unittest import mock
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import start
+from start import AUTHOR, CONSTRAINTS, LEARNER, ROOT, NoNetwork, Problem
 
-ROOT = start.ROOT
+STOP = KeyboardInterrupt
 
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    """start.py in an empty course folder, with a pip that only says it ran."""
+    """start.py in an empty course folder, with a pip that only notes what it does."""
+    runs = []
     monkeypatch.setattr(start, "ROOT", tmp_path)
     monkeypatch.setattr(start, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(start, "STATE", tmp_path / ".venv" / ".course-state")
-    monkeypatch.setattr(start, "REQUIREMENTS", tmp_path / "requirements.txt")
-    start.REQUIREMENTS.write_text("torch==2.13.0\n")
-    runs = []
+    (tmp_path / "tools").mkdir()
+    for name in (LEARNER, AUTHOR, CONSTRAINTS):
+        (tmp_path / name).write_text("torch==2.13.0\n")
 
-    def run_pip():
-        runs.append(sorted(p.name for p in start.VENV.iterdir()))
-        start.venv_python().parent.mkdir()
+    def make_venv():
+        assert [path.name for path in start.VENV.iterdir()] == [".course-state"]
+        runs.append("venv")
+        start.venv_python().parent.mkdir(parents=True)
         start.venv_python().symlink_to(sys.executable)
 
+    def run_pip(packages):
+        assert "installing" in start.STATE.read_text()
+        runs.append(packages)
+
+    monkeypatch.setattr(start, "make_venv", make_venv)
     monkeypatch.setattr(start, "run_pip", run_pip)
     return runs
 
 
-def test_installs_once(course):
-    start.install()
-    start.install()
-    assert len(course) == 1
+def test_each_set_is_installed_once_and_the_authors_on_top(course):
+    for packages in (LEARNER, LEARNER, AUTHOR, AUTHOR, LEARNER):
+        start.install(packages)
+    assert course == ["venv", LEARNER, AUTHOR]
 
 
-def test_installs_again_when_the_pins_change(course):
-    start.install()
-    start.REQUIREMENTS.write_text("torch==2.14.0\n")
-    start.install()
-    assert len(course) == 2
+@pytest.mark.parametrize("change", [LEARNER, CONSTRAINTS, "version", "no Python"])
+def test_what_has_changed_is_installed_anew(course, monkeypatch, change):
+    start.install(LEARNER)
+    if change == "version":
+        monkeypatch.setattr(start.sys, "version", "3.99")
+    elif change == "no Python":
+        start.venv_python().unlink()
+    else:
+        (start.ROOT / change).write_text("torch==2.14.0\n")
+    start.install(LEARNER)
+    assert course == ["venv", LEARNER] * 2
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError, start.Problem])
-def test_an_interrupted_install_is_made_anew(course, monkeypatch, stop):
-    good = start.run_pip
-
-    def interrupted():
-        (start.VENV / "half-made").write_text("")
-        raise stop
-
-    monkeypatch.setattr(start, "run_pip", interrupted)
-    with pytest.raises(stop):
-        start.install()
-    assert not start.is_installed()
-    monkeypatch.setattr(start, "run_pip", good)
-    start.install()
-    assert start.is_installed() and course == [[".course-state"]]
-
-
-def test_an_interrupted_clean_up_is_still_known_as_unfinished(course, monkeypatch):
-    start.install()
-    start.REQUIREMENTS.write_text("torch==2.14.0\n")
-
-    def interrupted(path):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(start, "remove", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        start.install()
+@pytest.mark.parametrize("stop, again", [(STOP, ["venv"]), (NoNetwork, [])])
+def test_what_was_interrupted_is_not_taken_for_installed(course, stop, again):
+    failing = mock.patch.object(start, "run_pip", side_effect=stop)
+    with failing, pytest.raises(stop):
+        start.install(LEARNER)
+    start.install(LEARNER)
+    assert course == ["venv", "venv", LEARNER]
+    with failing, pytest.raises(stop):
+        start.install(AUTHOR)
+    start.install(LEARNER)  # is there still
+    start.install(AUTHOR)
+    assert course[3:] == [*again, AUTHOR]
+    (start.ROOT / LEARNER).write_text("torch==2.14.0\n")
+    with mock.patch.object(start, "remove", side_effect=stop), pytest.raises(stop):
+        start.install(LEARNER)
     assert start.STATE.read_text() == "installing"
 
 
-def test_a_removed_python_is_noticed(course):
-    start.install()
-    start.venv_python().unlink()
-    assert not start.is_installed()
-    start.install()
-    assert start.is_installed() and len(course) == 2
+@pytest.mark.parametrize("kind", ["a folder", "a file", "a dangling link"])
+def test_what_start_did_not_make_is_left_alone(course, kind):
+    if kind == "a folder":
+        shutil.copytree(ROOT / ".jupyter", start.VENV)
+    elif kind == "a file":
+        start.VENV.write_text("kept")
+    else:
+        start.VENV.symlink_to("nowhere")
+    with pytest.raises(Problem, match="did not make it"):
+        start.install(LEARNER)
+    assert os.path.lexists(start.VENV) and not start.STATE.exists() and not course
 
 
-def test_a_folder_of_yours_is_left_alone(course):
-    start.VENV.mkdir()
-    (start.VENV / "mine").write_text("kept")
-    with pytest.raises(start.Problem, match="did not make it"):
-        start.install()
-    assert (start.VENV / "mine").read_text() == "kept" and not course
-
-
-def test_two_at_once_wait_for_each_other(course):
+def test_two_at_once_wait_for_each_other(course, capsys):
+    second = threading.Thread(target=start.install, args=[LEARNER], daemon=True)
     with start.only_one():
-        waits = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                "import start, pathlib, sys; start.ROOT = pathlib.Path(sys.argv[1])\n"
-                "with start.only_one(): print('in', flush=True)",
-                start.ROOT,
-            ],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
+        second.start()
+        second.join(1.5)
+        assert "waiting" in capsys.readouterr().out and not course
+    second.join(30)
+    assert course == ["venv", LEARNER]
+
+
+def wheel(folder, name, version):
+    """Write the smallest package that pip installs; it knows its version."""
+    files = {
+        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
+        file.writestr(f"{name}.py", f"version = '{version}'")
+        for part, text in files.items():
+            file.writestr(f"{name}-{version}.dist-info/{part}", text)
+
+
+TINY = {
+    "requirements.txt": "one\n",
+    "tools/requirements.txt": "-r ../requirements.txt\ntwo\n",
+    "tools/constraints.txt": "one==1.0\ntwo==1.0\n",
+    "tools/build.py": '"""Build ± it."""\nimport sys, two\n'
+    "print(sys.argv[1:], two.version, '±')\nsys.exit(3)",
+    "test_tiny.py": "import one, os\ndef test_one(): assert one.version == '1.0'\n"
+    "def test_word(): assert os.environ['WORD'] == 'right'\n",
+}
+
+
+def test_a_tiny_course_installs_what_is_asked_and_returns_every_status(tmp_path):
+    tiny = tmp_path / "cours é ρ"
+    (tiny / "tools").mkdir(parents=True)
+    shutil.copy(ROOT / "start.py", tiny)
+    for name, text in TINY.items():
+        (tiny / name).write_text(text, encoding="utf-8")
+    for name, version in [("one", "1.0"), ("one", "2.0"), ("two", "1.0")]:
+        wheel(tmp_path, name, version)
+    settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": tmp_path.as_uri()}
+    settings |= {"PIP_NO_INDEX": "1", "PYTHONIOENCODING": "ascii", "WORD": "right"}
+    settings["PYTHONPATH"] = str(pathlib.Path(pytest.__file__).parents[1])
+    settings["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # saves half of the time
+
+    def status(*arguments, told="", **variables):
+        answer = subprocess.run(
+            [sys.executable, tiny / "start.py", *arguments],
+            env={**os.environ, "CI": "", **settings, **variables},
+            capture_output=True,
             text=True,
         )
-        assert "waiting" in waits.stdout.readline()
-    assert waits.stdout.readline() == "in\n"
-    waits.wait(10)
-    waits.stdout.close()
+        said = answer.stdout + answer.stderr
+        assert told in said and "Traceback" not in said, said
+        return answer.returncode
+
+    test = ["test", "-q", "-p", "no:cacheprovider"]
+    assert status(*test, told="2 passed") == 0
+    assert not [*(tiny / ".venv").rglob("two.py")]
+    assert status(*test, told="1 failed, 1 passed", WORD="wrong") == 1
+    assert status(*test, "-k", "nothing", told="2 deselected") == 5
+    assert status(*test, told="of tools/requirements.txt", CI="true") == 0
+    assert status("build", "x", "--check", told="['x', '--check'] 1.0 \\xb1") == 3
+    assert status("build", "--help", told="Build \\xb1 it.") == 0
+    (tiny / CONSTRAINTS).unlink()
+    assert status("lab", told="constraints.txt is missing from") == 1
+
+
+def test_everything_is_tested_in_ci_and_when_named(monkeypatch):
+    no = [("", []), ("0", ["tests/test_data.py"]), ("false", ["-k", "full"])]
+    yes = [("true", []), ("1", []), ("", ["tests/full"]), ("", ["tests\\full\\a.py"])]
+    for ci, options in no + yes:
+        monkeypatch.setenv("CI", ci)
+        assert start.wants_everything(options) is ((ci, options) in yes)
+
+
+def test_ctrl_c_is_left_to_the_program():
+    program = mock.Mock(**{"wait.side_effect": [STOP, STOP, 7]})
+    with mock.patch.object(subprocess, "Popen", return_value=program):
+        assert start.run(["lab"]) == 7
+
+
+RETRY = "WARNING: Retrying after connection broken by 'ReadTimeoutError'\n"
+LOST = "Could not fetch URL x: connection error: Network is unreachable - skipping\n"
+NONE = "ERROR: No matching distribution found for torch==9\n"
 
 
 @pytest.mark.parametrize(
     "said, told",
     [
         ("OSError: [Errno 28] No space left on device", "disk is full"),
-        ("NewConnectionError('...: Network is unreachable')", "no connection"),
+        (RETRY + "ERROR: [Errno 28] No space left on device", "disk is full"),
+        (RETRY + LOST + NONE, "no connection"),
+        (RETRY + "ERROR: Exception:\nTraceback\nReadTimeoutError", "no connection"),
         ("getaddrinfo failed", "no connection"),
-        ("ERROR: No matching distribution found for torch==9", "torch==9"),
+        (RETRY + NONE, "macOS 14 or newer.*torch==9"),
+        (RETRY + "ERROR: one and two conflict\n" + "more\n" * 20, "two conflict"),
     ],
 )
 def test_what_pip_says_becomes_a_sentence(said, told):
-    with pytest.raises(start.Problem, match=told):
+    with pytest.raises(Problem, match=f"(?s){told}"):
         start.explain("Collecting torch\n" + said, "pip could not install")
 
 
-def test_an_old_python_is_told_so(monkeypatch):
+def test_a_python_that_will_not_do_is_told_so(monkeypatch):
+    missing = mock.patch.dict(sys.modules, ensurepip=None)
+    with missing, pytest.raises(Problem, match=r"apt install python3\.\d+-venv"):
+        start.check_python()
     monkeypatch.setattr(start.sys, "version_info", (3, 9, 1))
-    with pytest.raises(start.Problem, match=r"Python 3\.9.*needs Python 3\.11"):
+    with pytest.raises(Problem, match=r"Python 3\.9.*needs Python 3\.11"):
         start.check_python()
 
 
-def test_a_missing_venv_module_names_the_package(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ensurepip", None)
-    with pytest.raises(start.Problem, match=r"apt install python3\.\d+-venv"):
-        start.check_python()
-
-
-@pytest.mark.parametrize("form", [["--port", "{}"], ["--port={}"]])
-def test_a_taken_port_is_named(form):
+def test_a_port_that_cannot_be_taken_is_named():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(start.Problem, match=f"Port {port} is taken"):
-            start.check_port([part.format(port) for part in form])
-    start.check_port([part.format(port) for part in form])
-
-
-@pytest.mark.parametrize("port", ["many", "70000", "-1"])
-def test_a_port_that_is_none_is_named(port):
-    with pytest.raises(start.Problem, match="needs a number"):
-        start.check_port([f"--port={port}"])
-
-
-def say(*arguments):
-    return subprocess.run(
-        [sys.executable, ROOT / "start.py", *arguments], capture_output=True, text=True
-    )
+        for options in (["--port", f"{port}"], ["-y", f"--port={port}"]):
+            with pytest.raises(Problem, match=f"Port {port} is taken"):
+                start.check_port(options)
+    for options in (["--port", f"{port}"], ["--port"], []):
+        start.check_port(options)
+    for port in ("many", "70000", "-1"):
+        with pytest.raises(Problem, match="needs a number"):
+            start.check_port([f"--port={port}"])
 
 
 @pytest.mark.parametrize(
-    "arguments, told",
+    "arguments, status, told",
     [
-        (["--help"], "start.py lab"),
-        (["lab", "--help"], "--no-browser"),
-        (["test", "-h"], "pytest"),
-        (["report", "-h"], "RESULTS.md"),
+        (["--help"], 0, "start.py lab"),
+        (["lab", "--help"], 0, "--no-browser"),
+        (["test", "-h"], 0, "pytest"),
+        (["build", "-h"], 0, "--check"),
+        (["measure", "-h"], 0, "LESSON"),
+        ([], 1, "start.py test"),
+        (["tset"], 1, "start.py test"),
     ],
 )
-def test_help(arguments, told):
-    answer = say(*arguments)
-    assert answer.returncode == 0 and told in answer.stdout and not answer.stderr
-
-
-@pytest.mark.parametrize("arguments", [[], ["tset"]])
-def test_a_wrong_command_shows_the_right_ones(arguments):
-    answer = say(*arguments)
-    assert answer.returncode and "start.py test" in answer.stderr
-    assert "Traceback" not in answer.stderr
-
-
-def test_a_full_disk_outside_pip_is_a_sentence(tmp_path):
-    code = (
-        "import runpy, sys, pathlib\n"
-        "def full(*a, **k): raise OSError(28, 'No space left on device')\n"
-        "pathlib.Path.is_file = full\n"
-        "sys.argv = ['start.py', 'lab']\n"
-        f"runpy.run_path({str(ROOT / 'start.py')!r}, run_name='__main__')\n"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True
-    )
-    assert errno.ENOSPC == 28 and "the disk is full" in answer.stderr
+def test_help(arguments, status, told):
+    command = [sys.executable, ROOT / "start.py", *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert answer.returncode == status
+    assert told in (answer.stderr if status else answer.stdout)
     assert "Traceback" not in answer.stderr
 
 
 @pytest.mark.parametrize(
     "error, told",
     [
-        ("PermissionError(13, 'Permission denied', str(path))", "no permission to wr"),
-        ("OSError(5, 'Input/output error', str(path))", "Traceback"),  # not hidden
+        ("OSError(28, 'No space left on device')", "the disk is full"),
+        ("PermissionError(13, 'Permission denied', 'X')", "no permission to write X"),
+        ("OSError(5, 'Input/output error')", "Traceback"),  # not hidden
     ],
 )
-def test_a_folder_of_another_user_is_a_sentence(tmp_path, error, told):
-    folder = tmp_path / "a course"
-    folder.mkdir()
-    for name in ("start.py", "requirements.txt"):
-        shutil.copy(ROOT / name, folder)
+def test_a_full_disk_or_a_folder_of_another_user_is_a_sentence(error, told):
     code = (
         "import runpy, sys, pathlib\n"
-        f"def refuse(path, *a, **k): raise {error}\n"
-        "pathlib.Path.mkdir = refuse\n"
+        f"def fail(path, *a, **k): raise {error}\n"
+        "pathlib.Path.is_file = fail\n"
         "sys.argv = ['start.py', 'lab']\n"
-        f"runpy.run_path({str(folder / 'start.py')!r}, run_name='__main__')\n"
+        f"runpy.run_path({str(ROOT / 'start.py')!r}, run_name='__main__')\n"
     )
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True
-    )
-    assert answer.returncode == 1 and told in answer.stderr
-    assert str(folder / ".venv") in answer.stderr  # what could not be written
-    if told != "Traceback":
-        assert "Traceback" not in answer.stderr
-        assert "Copy the course to a folder of your own" in answer.stderr
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    said = answer.stderr.decode()
+    assert answer.returncode == 1 and told in said
+    assert ("Traceback" in said) is (told == "Traceback")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="stops the server with a signal")
-def test_lab_serves_the_first_lesson_without_news(tmp_path):
+def test_lab_serves_the_first_lesson_without_news_and_only_to_you(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_TOKEN", "secret")  # in place of a random one
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    token = secrets.token_hex(8)
-    options = ["--no-browser", f"--port={port}", f"--IdentityProvider.token={token}"]
-    if os.geteuid() == 0:
-        options.append("--allow-root")
+    options = ["--no-browser", f"--port={port}"]
     code = f"import start, sys; start.run_lab({options!r}, python=sys.executable)"
-    environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path)}
     lab = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
 
-    def get(path):
-        address = f"http://127.0.0.1:{port}{path}?token={token}"
+    def get(path, token="?token=secret"):
+        address = f"http://127.0.0.1:{port}{path}{token}"
         with urllib.request.urlopen(address, timeout=10) as answer:
             return answer.url, answer.read().decode()
 
@@ -263,13 +309,48 @@ def test_lab_serves_the_first_lesson_without_news(tmp_path):
                 get("/api")
                 break
             time.sleep(0.25)
-        url, _ = get("/")
-        assert "/lab/tree/01_Introduction_to_RNN/RNN_Introduction.ipynb" in url
-        lesson = json.loads(get("/api/contents/01_Introduction_to_RNN")[1])
-        assert "RNN_Introduction.ipynb" in [c["name"] for c in lesson["content"]]
+        assert "/lab/tree/01_Introduction_to_RNN/RNN_Introduction.ipynb" in get("/")[0]
+        assert "RNN_Intro" in get("/api/contents/01_Introduction_to_RNN")[1]
         name = "@jupyterlab/apputils-extension:notification"
-        settings = json.loads(get(f"/lab/api/settings/{name}")[1])
-        assert settings["schema"]["properties"]["fetchNews"]["default"] == "false"
+        news = json.loads(get(f"/lab/api/settings/{name}")[1])["schema"]["properties"]
+        assert news["fetchNews"]["default"] == "false"
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            get("/api/contents", token="")
     finally:
         os.killpg(lab.pid, signal.SIGTERM)
         lab.wait(30)
+
+
+def pins(name):
+    """The requirements in a file, without comments and options."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line and line[0] not in "#-"]
+
+
+def test_what_is_asked_for_is_pinned():
+    pinned = {(pin.name, str(pin.specifier)) for pin in pins(CONSTRAINTS)}
+    asked = {(one.name, str(one.specifier)) for one in pins(LEARNER) + pins(AUTHOR)}
+    assert len(asked) > 15 and not asked - pinned
+    assert all(re.fullmatch(r"==[\w.]+", version) for _, version in pinned)
+
+
+def test_what_is_installed_is_pinned():
+    """Another version never; a package of your own is let pass outside CI."""
+    here = [p for p in pins(CONSTRAINTS) if p.marker is None or p.marker.evaluate()]
+    pinned = {canonicalize_name(pin.name): pin.specifier for pin in here}
+    for package in importlib.metadata.distributions():
+        name, version = canonicalize_name(package.name), package.version
+        if name in pinned:
+            assert version in pinned[name], f"{name} {version}, not {pinned[name]}"
+        elif start.wants_everything([]):
+            assert name == "pip", f"{name} {version} is not in {CONSTRAINTS}"
+
+
+def test_all_name_the_same_pythons_and_size():
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert start.PYTHONS in readme and start.PYTHONS in start.__doc__
+    assert re.search(r"need ([\d.]+ GB)", start.DISK_FULL)[1] in readme
+    first, last = re.findall(r"3\.(\d+)", start.PYTHONS)
+    names = ", ".join(f'"3.{minor}"' for minor in range(int(first), int(last) + 1))
+    workflow = (ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8")
+    assert f"python: [{names}]" in workflow and (3, int(first)) == start.OLDEST

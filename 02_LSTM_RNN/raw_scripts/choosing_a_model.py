@@ -9,9 +9,6 @@
 # %% [markdown]
 # # 02.6 · Choosing a model
 #
-# [All lessons](../README.md#the-lessons-in-order)
-# · before: [02.5 Bidirectional RNN](5_Bidirectional_RNN.ipynb)
-#
 # **You will be able to**
 #
 # - compare models fairly: equal parameters, equal data, a learning rate of its own for
@@ -26,27 +23,18 @@
 # about 45 minutes. Where it says **Predict before you run**, decide on an answer first.
 
 # %%
-# Set-up: finds the course around this notebook, or fetches it if the notebook is alone.
-import os, pathlib, subprocess, sys, tempfile
+# @title Set-up: finds the course around this notebook, or fetches it. Run it.
+import pathlib, shutil, subprocess, sys
 
-# The address of the course, written here by tools/set_repository.py:
-REPOSITORY = ""
+REPOSITORY = ""  # `python3 start.py build --repository OWNER/NAME` writes it
 here = pathlib.Path.cwd()
 places = [here, *here.parents, *here.glob("*/")]
 root = next((p for p in places if (p / "data/SHA256SUMS").is_file()), None)
-if root is None:
-    try:
-        with tempfile.TemporaryDirectory(dir=here) as folder:
-            clone = ["git", "clone", "--quiet", "--depth", "1", REPOSITORY, "course"]
-            quiet = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
-            options = {"check": True, "capture_output": True, "timeout": 300}
-            subprocess.run(clone, cwd=folder, env=quiet, **options)
-            root = pathlib.Path(folder, "course").rename(here / "course")
-    except (OSError, subprocess.SubprocessError):
-        raise RuntimeError(
-            "The course is not around this notebook and could not be fetched. Download "
-            "it as a zip, unpack it beside this notebook, and run this cell again."
-        ) from None
+if root is None and REPOSITORY and shutil.which("git"):
+    subprocess.run(["git", "clone", "-q", "--depth", "1", REPOSITORY, "course"])
+    root = here / "course"
+if root is None or not root.is_dir():
+    raise RuntimeError("Unpack the course beside this notebook; run this cell again.")
 sys.path.insert(0, str(root))
 
 # %%
@@ -59,9 +47,10 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from utils import checks, set_up
+from utils import set_up
 from utils.data import Standardiser, chronological_split, load_stress
 from utils.data import load_sunspots, load_surnames, windows
+from utils.exercises import choosing_a_model as checks
 from utils.forecasting import autoregression, persistence, rmse
 from utils.plotting import GREY, INK, ORANGE, plot_forecast, plot_training
 from utils.plotting import show, show_slide
@@ -142,7 +131,17 @@ for task in SIZES:
     nets = [Network(model, task) for model in MODELS]
     sizes = [sum(weight.numel() for weight in net.parameters()) for net in nets]
     print(f"{task:9}", *(f"{model} {size:,} " for model, size in zip(MODELS, sizes)))
-    assert max(sizes) < 1.02 * min(sizes)
+
+# %% tags=["claims"]
+_sizes = []
+with torch.random.fork_rng():  # a Network seeds and draws
+    for _task in SIZES:
+        _nets = [Network(model, _task) for model in MODELS]
+        _sizes.append([sum(w.numel() for w in net.parameters()) for net in _nets])
+for _row in _sizes:
+    assert max(_row) < 1.02 * min(_row), f"sizes are equal within 2 %, not {_row}"
+_ends = min(map(min, _sizes)), max(map(max, _sizes))
+assert 3400 <= _ends[0] < _ends[1] < 28_500, f"3,400 to 28,000 parameters: {_ends}"
 
 # %% [markdown]
 # About 50: half and not a quarter. (In `MODELS`, the forecast has 47 and 22.) A layer
@@ -233,33 +232,45 @@ bar = mean_rmse(linear, 2)
 same = mean_rmse(persistence(cuts[2][0], horizon=12), 2)
 stored = root / HERE / "results/choosing_a_model.json"  # explained below
 file = json.loads(stored.read_text(encoding="utf-8"))
-tasks, made = file["tasks"], {"AR(132)": linear}
+tasks, made = {task: {} for task in SIZES}, {"AR(132)": linear}
+for name, entry in file["scores"].items():  # "forecast, RNN" and so on
+    task, model = name.split(", ")
+    tasks[task][model] = entry
 dates = sunspots.index[parts[2]][11:].to_timestamp()  # of the twelfth month ahead
 print(f"persistence {same:.1f}, AR(132) {bar:.1f}")
-assert np.isclose(mean_rmse(forecast(Network("GRU", "forecast"), 2), 2), same)
+
+# %% tags=["claims"]
+with torch.random.fork_rng():  # a Network seeds and draws
+    _untrained = mean_rmse(forecast(Network("GRU", "forecast"), 2), 2)
+assert np.isclose(_untrained, same), f"untrained is persistence, not {_untrained:.2f}"
 
 # %% [markdown]
-# The assert checks the plumbing: an untrained network *is* persistence.
+# A test of this lesson checks the plumbing: an untrained network *is* persistence.
 #
 # Five networks with one seed train in seconds. Five seeds of all models on all tasks,
 # and the choice of each model's learning rate, take a quarter of an hour. The script
-# `tools/measure_choosing_a_model.py` has trained them, with the classes and functions
+# `tools/measure.py` has trained them, with the classes and functions
 # of this lesson, and has written everything to a file. You train the first seed here,
-# with the learning rates in the file, and the assert checks that you get what it says.
+# with the learning rates in the file, and a test of this lesson checks that you get
+# what it says.
 #
 # **Predict before you run.** Which of the five will be best? And by how much will the
 # best and the worst differ?
 
 # %%
 for model, entry in tasks["forecast"].items():
-    net, lr = Network(model, "forecast", seed=0), entry["lr"]
+    net, lr = Network(model, "forecast", seed=0), entry["chosen"]["lr"]
     fit(net, pairs[0], pairs[1], epochs=60, batch_size=128, lr=lr, seed=0)
     made[model] = forecast(net, 2)
     print(f"{model:10} learning rate {lr:<5}  RMSE in the file {entry['test'][0]:.1f}")
-    assert abs(mean_rmse(made[model], 2) / entry["test"][0] - 1) < 0.06
+
+# %% tags=["claims"]
+for _model, _entry in tasks["forecast"].items():
+    _off = mean_rmse(made[_model], 2) / _entry["test"][0] - 1
+    assert abs(_off) < 0.06, f"your {_model} is within 6 % of the file, not {_off:+.1%}"
 
 # %% [markdown]
-# Yours are within 6 % of these, or the assert would have stopped you. (Another
+# Yours are within 6 % of these, or a test of this lesson would fail. (Another
 # processor rounds differently, and training amplifies it.) But do not read a ranking
 # from this list. It is one seed, and in section 5 you see how far away the next one may
 # lie.
@@ -272,7 +283,10 @@ fig, ax = plt.subplots(figsize=(9, 3.4))
 plot_forecast(dates, cuts[2][1][:, 11], lines, ax, "sunspot number")
 ax.set(title="Twelve months ahead: no forecast reaches the highest month")
 show(fig, "Five cycles of sunspots; three forecasts follow, too low at the peaks.")
-assert max(line.max() for line in lines.values()) < cuts[2][1][:, 11].max()
+
+# %% tags=["claims"]
+_high, _peak = max(line.max() for line in lines.values()), cuts[2][1][:, 11].max()
+assert _high < _peak, f"no forecast reaches the highest month: {_high:.0f}, {_peak:.0f}"
 
 # %% [markdown]
 # All three follow the cycle, and none reaches the highest month. By eye you cannot tell
@@ -318,6 +332,10 @@ sounds = sorted(set(table["phonemes"].explode()))
 spoken = [[sounds.index(sound) for sound in word] for word in table["phonemes"]]
 words = [by_length(part) for part in split([*zip(spoken, table["stress"])])]
 print(len(names[0]), "lengths of names,", len(words[0]), "lengths of words")
+
+# %% tags=["claims"]
+_longest = max(x.shape[1] for part in (*names, *words) for x, _ in part)
+assert _longest <= 17, f"no sequence has more than 17 steps, not {_longest}"
 
 # %% [markdown]
 # Both tasks are scored by the **cross-entropy**: what the network pays for the
@@ -398,12 +416,20 @@ def train(net, groups, validation, lr, epochs, seed=0):
 # or the same? And for the network that reads both ways?
 
 # %%
+paid = {}
 for model in ("LSTM", "both ways"):
     net = Network(model, "names")
     train(net, names[0], names[1], lr=0.01, epochs=3)
     shown, hidden = bits(net, names[2]), bits(net, [*prefixes(names[2])])
     print(f"{model:10} rest shown {shown:.0f} bits, rest hidden {hidden:.0f}")
-    assert abs(shown - hidden) < 0.001 if model == "LSTM" else shown < 0.2 < 5 < hidden
+    paid[model] = shown, hidden
+
+# %% tags=["claims"]
+_gap = abs(np.subtract(*paid["LSTM"]))
+assert _gap < 0.001, f"for the LSTM nothing changes, not {_gap:.4f} bits"
+_shown, _hidden = paid["both ways"]
+assert _shown < 0.2, f"both ways pays almost nothing, not {_shown:.2f} bits"
+assert _hidden > 5, f"once the rest is hidden, more than a guess: {_hidden:.2f} bits"
 
 # %% [markdown]
 # For the LSTM nothing changes: it never looks ahead. The bidirectional network scores
@@ -440,17 +466,27 @@ for rule in ("the vowel", "all vowels"):
 # %%
 tagger = Network("both ways", "stress", seed=0)
 entry = tasks["stress"]["both ways"]
-history = train(tagger, words[0], words[1], entry["lr"], epochs=5, seed=0)
+history = train(tagger, words[0], words[1], entry["chosen"]["lr"], epochs=5, seed=0)
 vowels, whole = right(tagger, words[2])
 print("in the file:", *(f"{entry[key][0]:.1f} %" for key in ("test", "words")))
-assert abs(vowels - entry["test"][0]) < 1 and whole > simple["stress"]["all vowels"][1]
+
+# %% tags=["claims"]
+_gap = vowels - entry["test"][0]
+assert abs(_gap) < 1, f"yours gets what the file says, not {_gap:+.2f} % of vowels"
+_rule = simple["stress"]["all vowels"][1]
+assert whole > _rule, f"it gets more whole words than the rule: {whole:.1f}, {_rule} %"
 
 # %%
 fig, ax = plt.subplots(figsize=(7, 3))
 plot_training(history, ax, unit="bits a vowel")
 ax.set(title="In the fifth epoch validation hardly moves", xticks=range(1, 6))
 show(fig, "Training and validation loss over five epochs; the second becomes flat.")
-assert abs(history.validation[-2] - history.validation[-1]) < 0.02
+
+# %% tags=["claims"]
+_moved = abs(history.validation[-2] - history.validation[-1])
+assert _moved < 0.02, f"in the fifth epoch validation hardly moves, not by {_moved:.3f}"
+_first = history.validation[0], history.train[0]
+assert _first[0] < _first[1], f"first epoch: validation lies below training: {_first}"
 
 # %% [markdown]
 # It does. The first number is the share of vowels, the second that of words. The rule
@@ -497,9 +533,29 @@ for task, entries in tasks.items():
         (m, h), (d, w) = interval(entries[model]["test"]), against("LSTM", model, task)
         line = f"{m:8.{n}f} ± {h:.{n}f}{d:+10.{n}f} ± {w:.{n}f}"
         print(f"{task:9}{model:10}{line}", "*" * int(abs(d) > w))
-apart = {(a, b): against(a, b, "forecast") for a in MODELS for b in MODELS if a < b}
-clear = [pair for pair, (d, w) in apart.items() if abs(d) > w]
-assert len(apart) == 10 and clear == [("GRU", "both ways")]
+
+# %% tags=["claims"]
+_apart = {(a, b): against(a, b, "forecast") for a in MODELS for b in MODELS if a < b}
+assert len(_apart) == 10, f"five models make ten pairs, not {len(_apart)}"
+_clear = [pair for pair, (d, w) in _apart.items() if abs(d) > w]
+assert _clear == [("GRU", "both ways")], f"one pair leaves out zero, not {_clear}"
+_gaps = {task: {m: against("LSTM", m, task) for m in tasks[task]} for task in tasks}
+_means = [interval(run["test"])[0] for run in tasks["forecast"].values()]
+assert max(_means) < min(_means) + 1, f"forecast: means within one sunspot: {_means}"
+assert max(_means) < bar, f"forecast: on average all beat AR(132), {bar}: {_means}"
+_wide = max(w for _, w in _gaps["forecast"].values())
+assert f"{_wide:.1f}" == "1.5", f"forecast: up to 1.5 on either side, not {_wide:.2f}"
+_others = [_gaps["names"][m] for m in ("RNN", "GRU", "stacked")]
+assert all(abs(d) > w for d, w in _others), f"names: stars everywhere: {_others}"
+_most = max(abs(d) for d, w in _others)
+assert 0.025 < _most < 0.035, f"names: at most about 0.03 bits, not {_most:.3f}"
+_gain = _gaps["stress"]["both ways"][0]
+assert 9.3 < _gain < 10, f"stress: both ways wins almost ten vowels, not {_gain:.2f}"
+_four = [abs(_gaps["stress"][m][0]) for m in ("RNN", "GRU", "stacked")]
+assert max(_four) < 1, f"stress: one way differs by less than one vowel: {_four}"
+for _task, _sign in (("forecast", -1), ("names", -1), ("stress", 1)):
+    _d, _w = _gaps[_task]["stacked"]
+    assert _sign * _d < _w, f"{_task}: two layers are not better: {_d:.3f} ± {_w:.3f}"
 
 # %% [markdown]
 # The columns: the mean of five seeds with its interval, and the difference to the LSTM
@@ -528,8 +584,13 @@ show(
     "baseline or reaching it. Names: LSTM leftmost, all left of the baseline; two ways "
     "does not apply. Stress: four models left of the baseline, both ways far right.",
 )
-high = {model: sum(interval(run["test"])) for model, run in tasks["forecast"].items()}
-assert [model for model in MODELS if high[model] > bar] == ["stacked"]
+
+# %% tags=["claims"]
+_runs = tasks["forecast"].items()
+_across = [model for model, run in _runs if sum(interval(run["test"])) > bar]
+assert _across == ["stacked"], f"only stacked reaches across AR(132), not {_across}"
+_worst = max(max(run["test"]) for run in tasks["names"].values())
+assert _worst < bars["names"], f"all networks beat counting on names, not {_worst:.3f}"
 
 # %% [markdown]
 # Three tasks, three answers.
@@ -637,12 +698,17 @@ checks.verdict(verdict)
 # by speed.
 
 # %%
-for task, timing in file["inference"].items():
+for task, timing in file["times"]["inference"].items():
     for model, us in timing["models"].items():
-        cpu = np.mean(tasks[task][model]["cpu_seconds"])
+        cpu = np.mean(file["times"]["cpu_seconds"][f"{task}, {model}"])
         print(f"{task:9}{model:10}{cpu:5.1f} s", *(f"{t:5} µs" for t in us.values()))
-    steps = [us.get("step_us") for us in timing["models"].values()]
-    assert max(steps[0], steps[2]) < 0.8 * steps[1] < steps[3]
+
+# %% tags=["claims"]
+for _task, _timing in file["times"]["inference"].items():
+    _step = {model: us.get("step_us") for model, us in _timing["models"].items()}
+    _fast = max(_step["RNN"], _step["GRU"])
+    assert _fast < 0.8 * _step["LSTM"], f"{_task}: RNN and GRU are faster: {_step}"
+    assert _step["LSTM"] < _step["stacked"], f"{_task}: two layers cost more: {_step}"
 
 # %% [markdown]
 # Do not rank by the first column: work beside it can cost some ten percent. The times
@@ -670,7 +736,7 @@ def gap(model, task, unit, digits=2):
 
 
 one_way = max(np.mean(tasks["stress"][model]["test"]) for model in list(MODELS)[:4])
-us = file["inference"]["names"]["models"]
+us = file["times"]["inference"]["names"]["models"]
 speed = ", ".join(f"{model} {us[model]['step_us']}" for model in us) + " µs"
 for question, start, number in (
     ("counting enough?", "try it", f"{bars['stress']:.1f} %, one way {one_way:.1f} %"),
@@ -684,10 +750,14 @@ for question, start, number in (
 ):
     print(f"{question:23}{start:11}{number}")
 show_slide(HERE, 18)
-assert one_way < bars["stress"] - 3
-runs = [run for entries in tasks.values() for run in entries.values()]
-largest = [run["lr"] == max(map(float, run["selection"])) for run in runs]
-assert (sum(largest), len(runs)) == (5, 14)  # section 8 comes back to it
+
+# %% tags=["claims"]
+_gap = bars["stress"] - one_way
+assert _gap > 3, f"counting beats all that read one way by over three, not {_gap:.1f} %"
+_runs = [run for entries in tasks.values() for run in entries.values()]
+_largest = sum(run["chosen"]["lr"] == max(run["options"]["lr"]) for run in _runs)
+_said = _largest, len(_runs)
+assert _said == (5, 14), f"section 8: 5 of 14 choices fell on the largest, not {_said}"
 
 # %% [markdown]
 # Read it from the top. First a simple model: it may be all you need, and it is the bar
@@ -762,6 +832,119 @@ assert (sum(largest), len(runs)) == (5, 14)  # section 8 comes back to it
 # **Next:** [the overview](../README.md) of the course shows all lessons and where to go
 # from here. What the lessons of this chapter measured stands in [its own
 # overview](README.md).
-#
-# [All lessons](../README.md#the-lessons-in-order)
-# · before: [02.5 Bidirectional RNN](5_Bidirectional_RNN.ipynb)
+
+
+# %% tags=["measure"]
+def measure(seed, task, model, lr):
+    """Scores of one network. On the validation part lower is better."""
+    net = Network(model, task, seed)
+    if task == "forecast":
+        fit(net, *pairs[:2], epochs=60, batch_size=128, lr=lr, seed=seed)
+        scores = [mean_rmse(forecast(net, part), part) for part in (1, 2)]
+        found = {"validation": scores[0], "test": scores[1]}
+    else:
+        groups = {"names": names, "stress": words}[task]
+        train(net, *groups[:2], lr, {"names": 10, "stress": 5}[task], seed)
+        found = {"validation": bits(net, groups[1])}
+        if task == "names":
+            found["test"] = bits(net, groups[2])
+        else:
+            found["test"], found["words"] = right(net, groups[2])
+    found = {name: round(float(value), 4) for name, value in found.items()}
+    return {**found, "parameters": sum(weight.numel() for weight in net.parameters())}
+
+
+RATES = {
+    "forecast": [0.001, 0.003, 0.01],
+    "names": [0.01, 0.017, 0.03, 0.05],
+    "stress": [0.005, 0.01, 0.02, 0.04],
+}
+MEASURE = {}
+for task in SIZES:
+    for model in MODELS:
+        if (task, model) == ("names", "both ways"):  # it reads what it is asked for
+            continue
+        options = {"task": task, "model": model, "lr": RATES[task]}
+        if task != "forecast":  # forecasts scatter more, and take less time
+            options["choose_seeds"] = 2
+        MEASURE[f"{task}, {model}"] = options
+
+
+def baselines():
+    """Simple models on the same test parts: of this lesson, of 02.4 and of 02.5."""
+    found = {"forecast": {"persistence": round(same, 2), "AR(132)": round(bar, 2)}}
+    for task, lesson in (("names", "stacked_rnn"), ("stress", "bidirectional_rnn")):
+        text = (root / HERE / f"results/{lesson}.json").read_text(encoding="utf-8")
+        found[task] = json.loads(text)["baselines"]
+    return found
+
+
+def times():
+    """Microseconds for one example alone, the models taken in turn: a whole sequence,
+    and one step from a carried state. Medians.
+    """
+    return {"inference": {task: inference(task) for task in SIZES}}
+
+
+def inference(task, rounds=300):
+    import time
+
+    steps = {"forecast": 12, "names": 8, "stress": 7}[task]
+    shape = (1, steps, 12) if task == "forecast" else (1, steps)
+    x = torch.randn(shape) if task == "forecast" else torch.randint(0, 27, shape)
+    models = [
+        options["model"] for options in MEASURE.values() if options["task"] == task
+    ]
+    nets = {model: Network(model, task).eval() for model in models}
+    states = {model: net.rnn(net.embed(x))[1] for model, net in nets.items()}
+
+    def one_step(model):
+        net = nets[model]
+        return net.head(net.rnn(net.embed(x[:, :1]), states[model])[0])
+
+    jobs = {(model, "sequence_us"): lambda m=model: nets[m](x) for model in models}
+    for model in models:
+        if not nets[model].rnn.bidirectional:
+            jobs[model, "step_us"] = lambda m=model: one_step(m)
+    taken = {key: [] for key in jobs}
+    with torch.inference_mode():
+        for _ in range(rounds + 20):  # the first twenty warm up
+            for key, job in jobs.items():
+                started = time.process_time_ns()
+                job()
+                taken[key].append(time.process_time_ns() - started)
+    found = {model: {} for model in models}
+    for (model, what), times in taken.items():
+        found[model][what] = round(np.median(times[20:]) / 1000)
+    return {"steps": steps, "models": found}
+
+
+def overview(results):
+    simple = results["baselines"]
+    five = {}
+    for task, digits in (("forecast", 1), ("names", 2), ("stress", 0)):
+        five[task] = ", ".join(
+            f"{entry['options']['model']} {np.mean(entry['test']):.{digits}f}"
+            for entry in results["scores"].values()
+            if entry["options"]["task"] == task
+        )
+    return [
+        [
+            "five models of one size: sunspots, mean RMSE",
+            f"AR(132) {simple['forecast']['AR(132)']:.1f}",
+            five["forecast"],
+            6,
+        ],
+        [
+            "the same: surnames, bits",
+            f"Witten-Bell {simple['names']['test']:.2f}",
+            five["names"],
+            6,
+        ],
+        [
+            "the same: stress, % of vowels",
+            f"counting {simple['stress']['all vowels'][0]:.0f}",
+            five["stress"],
+            6,
+        ],
+    ]

@@ -9,10 +9,6 @@
 # %% [markdown]
 # # 02.1 · A simple RNN forecasts a series
 #
-# [All lessons](../README.md#the-lessons-in-order)
-# · before: [01 Introduction to RNN](../01_Introduction_to_RNN/RNN_Introduction.ipynb)
-# · next: [02.2 LSTM](2_LSTM.ipynb)
-#
 # **You will be able to**
 #
 # - cut a series into windows, split it by time, and scale it without looking ahead;
@@ -28,27 +24,18 @@
 # write down an answer first.
 
 # %%
-# Set-up: finds the course around this notebook, or fetches it if the notebook is alone.
-import os, pathlib, subprocess, sys, tempfile
+# @title Set-up: finds the course around this notebook, or fetches it. Run it.
+import pathlib, shutil, subprocess, sys
 
-# The address of the course, written here by tools/set_repository.py:
-REPOSITORY = ""
+REPOSITORY = ""  # `python3 start.py build --repository OWNER/NAME` writes it
 here = pathlib.Path.cwd()
 places = [here, *here.parents, *here.glob("*/")]
 root = next((p for p in places if (p / "data/SHA256SUMS").is_file()), None)
-if root is None:
-    try:
-        with tempfile.TemporaryDirectory(dir=here) as folder:
-            clone = ["git", "clone", "--quiet", "--depth", "1", REPOSITORY, "course"]
-            quiet = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
-            options = {"check": True, "capture_output": True, "timeout": 300}
-            subprocess.run(clone, cwd=folder, env=quiet, **options)
-            root = pathlib.Path(folder, "course").rename(here / "course")
-    except (OSError, subprocess.SubprocessError):
-        raise RuntimeError(
-            "The course is not around this notebook and could not be fetched. Download "
-            "it as a zip, unpack it beside this notebook, and run this cell again."
-        ) from None
+if root is None and REPOSITORY and shutil.which("git"):
+    subprocess.run(["git", "clone", "-q", "--depth", "1", REPOSITORY, "course"])
+    root = here / "course"
+if root is None or not root.is_dir():
+    raise RuntimeError("Unpack the course beside this notebook; run this cell again.")
 sys.path.insert(0, str(root))
 
 # %%
@@ -57,8 +44,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from utils import checks, set_up
+from utils import set_up
 from utils.data import Standardiser, chronological_split, load_sunspots, windows
+from utils.exercises import simple_rnn as checks
 from utils.forecasting import autoregression, persistence, rmse, seasonal_naive
 from utils.plotting import BLUE, GREY, INK, ORANGE, PALE, explore, plot_band
 from utils.plotting import plot_forecast, plot_training, show, show_slide
@@ -119,7 +107,9 @@ show_slide("02_LSTM_RNN", 1)
 known, future = windows(np.arange(8), length=4, horizon=2)
 for window, target in zip(known, future):
     print(window, "->", target)
-assert len(known) == 8 - 4 - 2 + 1
+
+# %% tags=["claims"]
+assert len(known) == 8 - 4 - 2 + 1 == 3, f"three pairs, not {len(known)}"
 
 # %% [markdown]
 # Three. The first target needs four values before it, the last needs one value after
@@ -221,7 +211,13 @@ rescaled = Standardiser.fit(spoiled[train_part])(spoiled)
 again = pairs_of(rescaled, length=50, horizon=1)
 for name, old, new in zip(PARTS, (train, validation, test), again):
     print(f"{name:10} unchanged:", all(a.equal(b) for a, b in zip(old, new)))
-assert again[0][0].equal(train[0]) and again[1][1].equal(validation[1])
+
+# %% tags=["claims"]
+for _name, _old, _new in zip(PARTS, (train, validation, test), again):
+    _same = all(a.equal(b) for a, b in zip(_old, _new))
+    assert _same == (_name != "test"), (
+        f"a spoiled test part changes only itself: {_name}"
+    )
 
 # %% [markdown]
 # Training and validation do not notice. What is computed from them, weights included,
@@ -289,7 +285,9 @@ model = Forecaster(horizon=1)
 inputs, targets = train
 print("forecasts", tuple(model(inputs).shape), "targets", tuple(targets.shape))
 print("weights", sum(weight.numel() for weight in model.parameters()))
-assert model(inputs).shape == targets.shape
+
+# %% tags=["claims"]
+assert model(inputs).shape == targets.shape, "forecasts and targets have one shape"
 
 # %% [markdown]
 # Forecasts and targets have the same shape. Check that always: PyTorch would compare
@@ -330,7 +328,11 @@ slopes = [torch.autograd.grad((weigh * y).sum(), wanted) for y in (theirs, ours)
 print("states equal within 1e-10:", bool((theirs - ours).abs().max() < 1e-10))
 for name, a, b in zip(("W_x", "W_h", "b_x", "b_h", "x", "h_0"), *slopes):
     print(f"slopes of {name:3} equal:", bool((a - b).abs().max() < 1e-10))
-    assert (a - b).abs().max() < 1e-10 > (theirs - ours).abs().max()
+
+# %% tags=["claims"]
+assert (theirs - ours).abs().max() < 1e-10, "our states are those of nn.RNN"
+for _name, _a, _b in zip(("W_x", "W_h", "b_x", "b_h", "x", "h_0"), *slopes):
+    assert (_a - _b).abs().max() < 1e-10, f"the slopes of {_name} are those of nn.RNN"
 
 # %% [markdown]
 # Equal, all of them. From here on we use `nn.RNN`, and know what it does.
@@ -358,7 +360,9 @@ before.backward()  # backpropagation through time: a gradient for every weight
 optimizer.step()  # one step downhill
 after = squared_error(model(inputs[:64]), targets[:64])
 print("one step lowers the loss:", (after < before).item())
-assert after < before
+
+# %% tags=["claims"]
+assert after < before, f"one step lowers the loss: {before:.4f}, then {after:.4f}"
 
 # %% [markdown]
 # Now do it hundreds of times. One pass over all training examples, in random order, is
@@ -404,7 +408,9 @@ torch.manual_seed(0)
 model = Forecaster(horizon=1)
 history = fit(model, train, validation, epochs=30, batch_size=64, lr=0.003, seed=0)
 print("all 30 validation losses equal:", history.validation == losses)
-assert history.validation == losses
+
+# %% tags=["claims"]
+assert history.validation == losses, "`fit` is the loop of this lesson, to the last bit"
 
 # %% [markdown]
 # Equal, to the last bit. `fit` is your loop and nothing more clever. It adds three
@@ -495,8 +501,13 @@ sine = {
 }
 for name, error in sine.items():
     print(f"{name:15} RMSE {error:.2f}")
-assert max(sine["RNN"], sine["AR(50)"]) < 1.15 * sine["the wave itself"]
-assert sine["persistence"] > 1.4 * sine["RNN"]
+
+# %% tags=["claims"]
+_floor = sine["the wave itself"]
+assert sine["RNN"] < 1.15 * _floor, f"the RNN comes close to the wave: {sine}"
+assert sine["AR(50)"] < 1.15 * _floor, f"AR(50) does about as well: {sine}"
+assert sine["persistence"] > 1.4 * sine["RNN"], f"persistence is much worse: {sine}"
+assert round(sine["RNN"], 2) == round(_floor, 2) == 0.18, f"both have 0.18: {sine}"
 
 # %%
 steps = np.arange(test_part.start, test_part.stop)[:100]
@@ -531,8 +542,11 @@ show(
 # %%
 device = "cuda" if torch.cuda.is_available() else "cpu"
 moved = predict(model.to(device), test[0].to(device)).cpu()
-model.to("cpu")
-assert torch.allclose(moved, predict(model, test[0]), atol=1e-3)
+model = model.to("cpu")
+
+# %% tags=["claims"]
+_difference = (moved - predict(model, test[0])).abs().max()
+assert _difference < 1e-3, f"a device changes no forecast, but by {_difference:.0e}"
 
 # %% [markdown]
 # When does that pay? We had no card to measure it on, so this is an expectation:
@@ -576,9 +590,13 @@ print("RMSE            1 month  12 months  mean of 1 to 12")
 for name, errors in bars.items():
     print(f"{name:15} {errors[0]:7.1f} {errors[-1]:10.1f} {errors.mean():16.1f}")
 bar = bars["AR(132)"].mean()
-means = [errors.mean() for errors in bars.values()]
-assert bar == min(means) and bars["seasonal naive"].mean() == max(means)
-assert min(bars, key=lambda name: bars[name][0]) == "AR(24)"
+
+# %% tags=["claims"]
+_means = {name: errors.mean() for name, errors in bars.items()}
+assert min(_means, key=_means.get) == "AR(132)", f"AR(132) is the bar: {_means}"
+assert max(_means, key=_means.get) == "seasonal naive", f"no cycle repeats: {_means}"
+_first = {name: errors[0] for name, errors in bars.items()}
+assert min(_first, key=_first.get) == "AR(24)", f"AR(24) is best at one month: {_first}"
 
 # %% [markdown]
 # The seasonal forecast is the worst, since no cycle is as long and as high as the one
@@ -611,7 +629,11 @@ live = {"raw": by_month(careless_forecast).mean()}
 same = np.abs(careless_forecast[:, 0] - np.median(careless_forecast[:, 0])) < 1
 print(f"mean RMSE {live['raw']:.0f}, persistence {bars['persistence'].mean():.0f}")
 print("the same forecast in more than half of the months:", same.mean() > 0.5)
-assert live["raw"] > 1.5 * bars["persistence"].mean() and same.mean() > 0.5
+
+# %% tags=["claims"]
+_bar = bars["persistence"].mean()
+assert live["raw"] > 1.5 * _bar, f"raw, worse than persistence, {_bar:.0f}: {live}"
+assert same.mean() > 0.5, f"one forecast for most of the months: {same.mean():.0%}"
 
 # %%
 dates = sunspots.index[test_part][: len(actual)].to_timestamp()
@@ -642,12 +664,18 @@ scale = Standardiser.fit(sunspots[train_part])
 scaled = pairs_of(scale(sunspots), 144, 12)
 torch.manual_seed(0)
 fresh = Forecaster()
+stuck = {}
 for name, pairs in (("raw", raw), ("standardised", scaled)):
     with torch.no_grad():
         states, _ = fresh.rnn(pairs[2][0].unsqueeze(-1))
     share, slope = (states.abs() > 0.99).float().mean(), (1 - states**2).mean()
+    stuck[name] = share, slope
     print(f"{name:12} {share:3.0%} saturated, mean slope {slope:.1f}")
-    assert (share > 0.5 and slope < 0.3) if name == "raw" else slope > 0.8
+
+# %% tags=["claims"]
+assert stuck["raw"][0] > 0.5, f"raw numbers saturate most states: {stuck}"
+assert stuck["raw"][1] < 0.3, f"raw numbers leave small slopes: {stuck}"
+assert stuck["standardised"][1] > 0.8, f"standardised, tanh stays steep: {stuck}"
 
 # %% [markdown]
 # More than half of the states are stuck before training begins. Standardised numbers
@@ -662,7 +690,11 @@ def test_score(model):
 trained(fresh, scaled)
 live["standardised"] = test_score(fresh)
 print(f"mean RMSE {live['standardised']:.0f}, AR(132) {bar:.0f}")
-assert live["standardised"] < 0.9 * bars["persistence"].mean()
+
+# %% tags=["claims"]
+_score = live["standardised"]
+assert _score < 0.9 * _bar, f"it beats persistence, {_bar:.1f}: {_score:.1f}"
+assert abs(_score / bar - 1) < 0.03, f"level with AR(132), {bar:.1f}: {_score:.1f}"
 
 # %% [markdown]
 # One line of preparation, and the network is level with AR(132). No other change in
@@ -699,9 +731,13 @@ class ChangeForecaster(Forecaster):
 
 torch.manual_seed(0)
 model = ChangeForecaster()
-assert np.isclose(test_score(model), bars["persistence"].mean())
 trained(model, scaled)
 live["change"] = test_score(model)
+
+# %% tags=["claims"]
+with torch.random.fork_rng():
+    _score = test_score(ChangeForecaster())
+assert np.isclose(_score, _bar), f"untrained, it is persistence, {_bar}: {_score}"
 
 # %% [markdown]
 # ### Third mend: twelve months per step
@@ -720,11 +756,14 @@ model = ChangeForecaster(per_step=12)
 history = trained(model, scaled)
 live["twelve"] = test_score(model)
 print("below AR(132) by more than 4 %:", live["twelve"] < 0.96 * bar)
-assert live["twelve"] < 0.96 * bar
+
+# %% tags=["claims"]
+_score = live["twelve"]
+assert _score < 0.96 * bar, f"below AR(132), {bar:.1f}, by more than 4 %: {_score:.1f}"
 
 # %% [markdown]
 # Faster, and better. (Try 6 or 24 a step, too.) But this was one random start. Was it
-# luck? The script `tools/measure_simple_rnn.py` trains each of the four networks from
+# luck? The script `tools/measure.py` trains each of the four networks from
 # five random starts. That takes minutes, so its results are stored with the course.
 # Your own runs should fit in.
 
@@ -733,16 +772,20 @@ import json
 
 stored = root / "02_LSTM_RNN/results/simple_rnn.json"
 measured = json.loads(stored.read_text(encoding="utf-8"))
-for name, score in live.items():
-    runs = measured["steps"][name]
-    five, seconds = np.array(runs["test"]), np.mean(runs["cpu_seconds"])
+for name in live:
+    five = np.array(measured["scores"][name]["test"])
+    seconds = np.mean(measured["times"]["cpu_seconds"][name])
     print(f"{name:13} {five.min():5.1f} to {five.max():4.1f}   {seconds:2.0f} s a run")
-    assert abs(score - five.mean()) < 0.05 * five.mean()
+
+# %% tags=["claims"]
+for _name, _score in live.items():
+    _five = np.mean(measured["scores"][_name]["test"])
+    assert abs(_score / _five - 1) < 0.05, f"{_name} fits in: {_score:.1f}, {_five:.1f}"
 
 # %%
 fig, ax = plt.subplots(figsize=(8, 2.8))
 for row, name in enumerate(("standardised", "change", "twelve")):
-    five = measured["steps"][name]["test"]
+    five = measured["scores"][name]["test"]
     ax.plot(five, [row] * 5, "o", color=GREY, alpha=0.6, markersize=8)
     ax.plot(live[name], row, "o", color=ORANGE, markersize=8)
 ax.axvline(bar, color=BLUE)
@@ -757,8 +800,19 @@ show(
     "blue line of AR(132). With change: left of it or on it. With twelve months a "
     "step: all of them far to the left of the line, and left of the other rows.",
 )
-twelve, change = (np.array(measured["steps"][n]["test"]) for n in ("twelve", "change"))
-assert twelve.max() < 0.96 * bar and twelve.mean() < 0.97 * change.mean()
+twelve, change = (np.array(measured["scores"][n]["test"]) for n in ("twelve", "change"))
+
+# %% tags=["claims"]
+assert twelve.max() < 0.96 * bar, f"every run beats AR(132), {bar:.1f}: {twelve}"
+_gain = 1 - twelve.mean() / change.mean()
+assert 0.04 < _gain < 0.06, f"the third mend gains about 5 %, not {_gain:.1%}"
+_raw = measured["scores"]["raw"]["test"]
+assert 55 < np.mean(_raw) < 65, f"without the first mend, runs lie near 60: {_raw}"
+_bar = bars["persistence"].mean()
+assert min(_raw) > 1.5 * _bar, f"all five are worse than persistence, {_bar}: {_raw}"
+_near = np.mean(measured["scores"]["twelve"]["by_month"], axis=0)[0]
+_tie = _near / bars["AR(132)"][0] - 1
+assert abs(_tie) < 0.03, f"one month ahead it is level with AR(132), not {_tie:+.1%}"
 
 # %% [markdown]
 # The orange dots are your runs, the grey ones the stored ones. Without the first mend
@@ -797,7 +851,13 @@ mean, half = interval(errors.mean(axis=1))
 print(f"RNN      {mean:.1f} ± {half:.1f}")
 print(f"AR(132)  {bar:.1f}, so the RNN is {1 - mean / bar:.0%} below")
 print(f"the five RNN forecasts averaged: {by_month(np.mean(runs, axis=0)).mean():.1f}")
-assert mean + half < 0.97 * bar and mean < 0.96 * bar
+
+# %% tags=["claims"]
+assert mean + half < 0.97 * bar, f"it lies below {bar:.1f}: {mean:.1f} ± {half:.1f}"
+_below = 1 - mean / bar
+assert 0.06 < _below < 0.07, f"errors are 6 to 7 % smaller, not {_below:.1%}"
+_five = by_month(np.mean(runs, axis=0)).mean()
+assert _five < errors.mean(axis=1).min(), f"the average beats each run: {_five:.1f}"
 
 # %% [markdown]
 # The whole interval lies below the bar. The network makes errors 6 to 7 % smaller than
@@ -854,8 +914,13 @@ for month in (1, 6, 12):
     average, half = interval(skill[:, month - 1])
     print(f"{month:2} months: skill of RNN {average:.2f} ± {half:.2f}", end="")
     print(f", of AR(132) {linear[month - 1]:.2f}")
-assert abs(errors[:, 0].mean() / bars["AR(24)"][0] - 1) < 0.04
-assert errors[:, 11].mean() < 0.94 * bars["AR(132)"][11]
+
+# %% tags=["claims"]
+_tie = errors[:, 0].mean() / bars["AR(24)"][0] - 1
+assert 0 < _tie < 0.04, f"a tie at one month, AR(24) a little ahead: {_tie:.1%}"
+_lead = 1 - errors.mean(axis=0) / bars["AR(132)"]
+assert _lead[11] > 0.06, f"at twelve months the RNN is clearly ahead: {_lead[11]:.1%}"
+assert _lead[0] < _lead[5] < _lead[11], f"the lead grows with the distance: {_lead}"
 
 # %% [markdown]
 # At one month the RNN and the linear models tie; AR(24) is even a little ahead. An
@@ -886,8 +951,12 @@ show(
     "number. RNN and AR(132) follow the five cycles and miss the highest months. "
     "The RNN is the smoother of the two.",
 )
-top = actual[:, 11] > np.quantile(actual[:, 11], 0.9)
-assert max(line[top].mean() for line in lines.values()) < 0.9 * actual[top, 11].mean()
+
+# %% tags=["claims"]
+_top = actual[:, 11] > np.quantile(actual[:, 11], 0.9)
+for _name, _line in lines.items():
+    _part = _line[_top].mean() / actual[_top, 11].mean()
+    assert _part < 0.9, f"{_name} is far too low in the highest tenth: {_part:.0%}"
 
 # %% [markdown]
 # Both follow the cycle without the delay of persistence. In the highest tenth of the
@@ -917,8 +986,10 @@ import ipywidgets as widgets
 
 slider = widgets.IntSlider(372, min=0, max=612, step=12, description="test month")
 explore(year_figure, start=slider)
-linear_year = forecasts["AR(132)"][372]
-assert linear_year.mean() < average[372].mean() < actual[372].mean()
+
+# %% tags=["claims"]
+_year = [y[372].mean() for y in (forecasts["AR(132)"], average, actual)]
+assert _year == sorted(_year), f"AR(132) below the RNN below the actual: {_year}"
 
 # %% [markdown]
 # The picture shows the rise of 1988. The network sees the cycle climb and goes along,
@@ -946,8 +1017,11 @@ for rows in spans:
     print(f"from {dates[rows[0]]:%Y}: RNN {ours:.1f}, AR(132) {theirs:.1f}")
 mean, half = interval(gains)
 print(f"gain of the RNN over spans: {mean:.1f} ± {half:.1f}")
-assert gains[0] < 0 < sum(gains) and 3 <= sum(gain > 0 for gain in gains) <= 4
-assert mean - half < 0
+
+# %% tags=["claims"]
+assert gains[0] < 0, f"the RNN loses in the first span: {gains}"
+assert min(gains[1:]) > 0, f"it wins in the others: {gains}"
+assert mean - half < 0 < mean, f"it contains zero: {mean:.1f} ± {half:.1f}"
 
 # %% [markdown]
 # It loses in the first span and wins in the others, in one of them by little. Over
@@ -962,30 +1036,44 @@ assert mean - half < 0
 
 
 # %%
+tried = measured["scores"]["twelve"]["selection"]  # the 24 variants
+
+
 def best(**settings):
     """Lowest mean validation score among the variants with these settings."""
-    same = [v for v in measured["selection"] if settings.items() <= v.items()]
-    return min(np.mean(variant["validation"]) for variant in same)
+    same = [v for v in tried if settings.items() <= v.items()]
+    return min(variant["validation"] for variant in same)
 
 
 print(f"the chosen one         {best():.1f} (on validation)")
 print(f"best with dropout      {best(dropout=0.1):.1f}")
 print(f"best on square roots   {best(scale='square roots'):.1f}")
 print(f"best without change    {best(change=False):.1f}")
-assert best(change=False) < 1.01 * best() and measured["chosen"]["units"] == 16
+
+# %% tags=["claims"]
+_ratio = best(change=False) / best()
+assert _ratio < 1.01, f"on validation, the change gains nothing, but {_ratio - 1:.1%}"
+_chosen = measured["scores"]["twelve"]["chosen"]
+assert _chosen["units"] == 16, f"16 units are chosen: {_chosen}"
+assert len(tried) == 24, f"24 variants were tried, not {len(tried)}"
 
 # %% [markdown]
 # On the validation part, predicting the change gains nothing: with and without it, the
 # best scores tie. If we had left it out, would the test part agree?
 
 # %%
-level = np.mean(measured["steps"]["twelve, no change"]["test"])
+level = np.mean(measured["scores"]["twelve, no change"]["test"])
 print(f"on the test part: ours {twelve.mean():.1f}, without the change {level:.1f}")
 yearly = sunspots.rolling(12).mean()
 for name, part in zip(PARTS, (train_part, validation_part, test_part)):
     print(f"highest 12-month mean, {name:10} {yearly[part].max():4.0f}")
-assert level > bar > twelve.mean()
-assert yearly[test_part].max() > 1.2 * yearly[validation_part].max()
+
+# %% tags=["claims"]
+assert level > bar > twelve.mean(), f"worse than AR(132) without the change: {level}"
+_peak = yearly.argmax() - test_part.start
+assert 0 <= _peak < 36, f"the test part begins with the highest peak: month {_peak}"
+_highest = [yearly[part].max() for part in (validation_part, test_part)]
+assert _highest[1] > 1.2 * _highest[0], f"validation holds no such peak: {_highest}"
 
 # %% [markdown]
 # No. Without the change, the network is worse than AR(132). The validation part could
@@ -1003,7 +1091,11 @@ for name, rows in (("never seen in training", unseen), ("all other months", ~uns
     ours = np.mean([rmse(run[rows], actual[rows]) for run in runs])
     theirs = rmse(forecast[rows], actual[rows])
     print(f"{name:22} RMSE {ours:.0f}, without the change {theirs:.0f}")
-assert rmse(forecast[unseen], actual[unseen]) > 40
+
+# %% tags=["claims"]
+_far = rmse(forecast[unseen], actual[unseen])
+assert _far > 40, f"without the change it fails on months never seen: {_far:.0f}"
+assert theirs / ours < 1.1, f"elsewhere the two are close: {ours:.1f}, {theirs:.1f}"
 
 # %% [markdown]
 # Yes. After a year more active than any in training, its error is far larger; elsewhere
@@ -1024,7 +1116,14 @@ roots = autoregression(*pairs, order=132)(np.sqrt(known)).clip(min=0) ** 2
 print(f"AR(132), fitted on more months {by_month(more(known)).mean():.1f}")
 print(f"AR(132), on square roots       {by_month(roots).mean():.1f}")
 print(f"RNN                            {errors.mean():.1f}")
-assert errors.mean() < by_month(roots).mean() < by_month(more(known)).mean() < bar
+
+# %% tags=["claims"]
+_scores = [errors.mean(), by_month(roots).mean(), by_month(more(known)).mean(), bar]
+assert _scores == sorted(_scores), f"RNN, roots, more months, AR(132): {_scores}"
+_had = [(bar - score) / (bar - errors.mean()) for score in _scores[1:3]]
+assert 0.28 < min(_had) < max(_had) < 0.5, f"a third to a half of the lead: {_had}"
+_left = 1 - _scores[0] / _scores[1]
+assert 0.03 < _left < 0.05, f"about 4 % are left, not {_left:.1%}"
 
 # %% [markdown]
 # Both come closer. A third to a half of our lead can be had without any network. What
@@ -1084,7 +1183,81 @@ assert errors.mean() < by_month(roots).mean() < by_month(more(known)).mean() < b
 #
 # **Next:** [02.2, the LSTM](2_LSTM.ipynb), a cell whose memory can last, and
 # forecasts that feed on themselves.
-#
-# [All lessons](../README.md#the-lessons-in-order)
-# · before: [01 Introduction to RNN](../01_Introduction_to_RNN/RNN_Introduction.ipynb)
-# · next: [02.2 LSTM](2_LSTM.ipynb)
+
+
+# %% tags=["measure"]
+def measure(seed, scale, change, per_step=1, units=16, dropout=0.0):
+    """RMSE in sunspots, mean of 12 months ahead; on the test also month by month."""
+    series = np.sqrt(sunspots) if scale == "square roots" else sunspots
+    to_scale = Standardiser.fit(series[train_part])
+    if scale == "raw":
+        to_scale = Standardiser(mean=0.0, std=1.0)
+    cut = pairs_of(to_scale(series), 144, 12)
+    torch.manual_seed(seed)
+    network = ChangeForecaster if change else Forecaster
+    model = network(per_step=per_step, units=units)
+    if dropout:
+        model.head = nn.Sequential(nn.Dropout(dropout), model.head)
+    history = trained(model, cut, seed)
+    months = []  # 12 errors for the validation part, and for the test part
+    for (inputs, _), part in zip(cut[1:], (validation_part, test_part)):
+        forecast = to_scale.undo(predict(model, inputs).double().numpy())
+        if scale == "square roots":
+            forecast = np.maximum(forecast, 0) ** 2
+        _, came = windows(sunspots, 144, 12, part=part)
+        months.append([rmse(*month) for month in zip(forecast.T, came.T)])
+    return {
+        "validation": round(np.mean(months[0]), 3),
+        "test": round(np.mean(months[1]), 3),
+        "by_month": [round(error, 3) for error in months[1]],
+        "kept_epoch": history.best_epoch,
+    }
+
+
+MEASURE = {
+    "twelve": {
+        "per_step": 12,
+        "scale": ["standardised", "square roots"],
+        "change": [True, False],
+        "units": [16, 32, 64],
+        "dropout": [0.0, 0.1],
+    },
+    "raw": {"scale": "raw", "change": False},
+    "standardised": {"scale": "standardised", "change": False},
+    "change": {"scale": "standardised", "change": True},
+    "twelve, no change": {"scale": "standardised", "change": False, "per_step": 12},
+}
+
+
+def baselines():
+    """RMSE in sunspots one month ahead, and the mean of 12 months ahead."""
+    return {k: [round(e[0], 2), round(e.mean(), 2)] for k, e in bars.items()}
+
+
+def overview(results):
+    simple, scores = results["baselines"], results["scores"]
+    month, year = ({k: f"{v[i]:.1f}" for k, v in simple.items()} for i in (0, 1))
+    near = np.mean(scores["twelve"]["by_month"], axis=0)[0]
+    mean = {name: np.mean(entry["test"]) for name, entry in scores.items()}
+    return [
+        [
+            "sunspots, 1 month ahead, RMSE",
+            f"persistence {month['persistence']}, AR(132) {month['AR(132)']}, "
+            f"AR(24) {month['AR(24)']}",
+            f"simple RNN {near:.1f}: a tie",
+            1,
+        ],
+        [
+            "sunspots, 1 to 12 months, mean RMSE",
+            f"persistence {year['persistence']}, seasonal {year['seasonal naive']}, "
+            f"AR(132) {year['AR(132)']}",
+            f"simple RNN {mean['twelve']:.1f}",
+            1,
+        ],
+        [
+            "the same, careless (not standardised)",
+            "",
+            f"simple RNN {mean['raw']:.0f}",
+            1,
+        ],
+    ]

@@ -1,0 +1,249 @@
+"""What a learner meets in JupyterLab: `start.py lab`, driven in a real browser.
+
+It runs on a copy of the course, because JupyterLab saves what it opens. Screenshots of
+every lesson, top to bottom, are left in artifacts/screenshots/.
+"""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import types
+import urllib.request
+
+import nbformat
+import pytest
+from chromium import browser
+
+from tools.build import ROOT, lessons
+from tools.course_copy import copy_course
+
+LESSONS = [path.relative_to(ROOT).as_posix() for _, path in lessons()]
+SCREENSHOTS = ROOT / "artifacts" / "screenshots"
+MINUTE = 60_000  # Playwright counts in milliseconds
+each_lesson = pytest.mark.parametrize("lesson", LESSONS)
+
+
+# ------------------------------------------------------------------ server and browser
+def environment(folder):
+    """Variables that keep the reader's own Jupyter out, and progress bars in."""
+    variables = {k: v for k, v in os.environ.items() if k != "TQDM_DISABLE"}
+    for place in ("JUPYTER_CONFIG", "JUPYTER_DATA", "JUPYTER_RUNTIME"):
+        variables[f"{place}_DIR"] = str(folder / place)
+    for place in ("JUPYTERLAB_SETTINGS", "JUPYTERLAB_WORKSPACES"):
+        variables[f"{place}_DIR"] = str(folder / place)
+    # All cells in the page, also those out of sight: the test looks at every one.
+    tracker = folder / "JUPYTERLAB_SETTINGS/@jupyterlab/notebook-extension"
+    tracker.mkdir(parents=True)
+    setting = json.dumps({"windowingMode": "none"})
+    (tracker / "tracker.jupyterlab-settings").write_text(setting)
+    return variables
+
+
+def stop(process):
+    """End the server with its kernels, as Ctrl-C twice would."""
+    if os.name == "nt":
+        process.terminate()
+    else:
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(60)
+
+
+def wait_until_up(process, address, log):
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(address, timeout=10).close()
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.5)
+    pytest.fail("JupyterLab did not start:\n" + log.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, chromium):  # without a browser there is nothing to start
+    """JupyterLab on a copy of the course; `url(path)` is an address with the token."""
+    folder = tmp_path_factory.mktemp("lab")
+    course = copy_course(folder / "the course")  # with a space, as on many a desktop
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token, log = secrets.token_hex(8), folder / "server.log"
+    options = ["--no-browser", f"--port={port}", f"--IdentityProvider.token={token}"]
+    # So that the test can ask JupyterLab itself.
+    options.append("--LabApp.expose_app_in_browser=True")
+    # Should pytest be killed, the kernels and then the server end by themselves.
+    options.append("--MappingKernelManager.cull_idle_timeout=1200")
+    options.append("--ServerApp.shutdown_no_activity_timeout=1800")
+    # What `start.py lab` does after installing, which test_start.py looks at.
+    code = f"import start, sys; start.run_lab({options!r}, python=sys.executable)"
+    with open(log, "wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=course,
+            env=environment(folder / "jupyter"),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=os.name != "nt",
+        )
+
+    def url(path):
+        return f"http://127.0.0.1:{port}/{path}?token={token}"
+
+    try:
+        wait_until_up(process, url("api"), log)
+        yield types.SimpleNamespace(url=url, course=course)
+    finally:
+        stop(process)
+
+
+@pytest.fixture
+def page(chromium):
+    """A page of a new visitor; the scripts of JupyterLab must not fail in it."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 1400})
+    page.set_default_timeout(15 * MINUTE)
+    failures = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    yield page
+    # The next test gets a kernel of its own.
+    page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
+    page.close()
+    assert not failures
+
+
+# ----------------------------------------------------------------- what the tests share
+PANEL = "const panel = window.jupyterapp.shell.currentWidget;"
+
+
+def ask(page, what):
+    """The value of a JavaScript expression about the open notebook, `panel`."""
+    return page.evaluate(f"() => {{ {PANEL} return {what}; }}")
+
+
+def open_lesson(page, lab, lesson=None):
+    """Open a lesson (without one: what `start.py lab` opens), wait for its kernel.
+
+    `reset` forgets which files the test before had open.
+    """
+    page.goto(lab.url(f"lab/tree/{lesson}") + "&reset" if lesson else lab.url(""))
+    page.wait_for_function(
+        "window.jupyterapp?.shell?.currentWidget?.content?.model?.cells?.length > 0"
+    )
+    page.evaluate(
+        f"""async () => {{ {PANEL}
+            await panel.context.ready;
+            await panel.sessionContext.ready;
+            await panel.sessionContext.session.kernel.info; }}"""
+    )
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+
+
+def no_questions(page):
+    """No dialog and no notification stands between the reader and the lesson."""
+    for kind in (".jp-Dialog", ".Toastify__toast"):
+        assert page.locator(kind).count() == 0, page.locator(kind).all_inner_texts()
+
+
+def photograph(page, lesson):
+    """The whole lesson, one screenshot for each screenful."""
+    name = lesson.rsplit("/", 1)[1].removesuffix(".ipynb")
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for old in SCREENSHOTS.glob(f"{name}-[0-9]*.png"):
+        old.unlink()
+    scroller = page.locator(".jp-WindowedPanel-outer").first
+    height, screen = scroller.evaluate("e => [e.scrollHeight, e.clientHeight]")
+    for number, top in enumerate(range(0, height, screen), 1):
+        scroller.evaluate("(e, top) => { e.scrollTop = top; }", top)
+        page.wait_for_timeout(150)  # the formulas are drawn when they come into sight
+        page.screenshot(path=SCREENSHOTS / f"{name}-{number:02}.png")
+
+
+# --------------------------------------------------------------------------- the course
+def test_opens_on_the_first_lesson_with_the_readme_one_click_away(lab, page):
+    open_lesson(page, lab)
+    assert ask(page, "panel.context.path") == LESSONS[0]
+    page.wait_for_timeout(3000)  # a prompt would come late
+    no_questions(page)
+    files = page.locator(".jp-DirListing-item")
+    files.filter(has_text="README.md").wait_for()
+    shown = {text.split("\n")[0] for text in files.all_inner_texts()}
+    assert {"01_Introduction_to_RNN", "02_LSTM_RNN", "README.md"} <= shown
+    files.filter(has_text="README.md").dblclick()
+    heading = page.locator(".jp-MarkdownViewer h1")
+    heading.wait_for()
+    assert "Recurrent neural networks" in heading.inner_text()
+
+
+@each_lesson
+def test_a_stored_lesson_shows_its_figures_and_closes_without_a_question(
+    lab, page, lesson
+):
+    before = (lab.course / lesson).read_bytes()
+    open_lesson(page, lab, lesson)
+    figures = page.locator(".jp-OutputArea-output img")
+    stored = json.dumps(nbformat.reads(before.decode(), 4))
+    assert figures.count() == stored.count("<img ")
+    broken = "all => all.filter(i => !i.complete || !i.naturalWidth || !i.alt).length"
+    assert not figures.evaluate_all(broken)
+    page.wait_for_timeout(2000)  # what marks it as modified comes with the kernel
+    assert not ask(page, "panel.context.model.dirty")
+    page.evaluate("() => { window.jupyterapp.commands.execute('application:close'); }")
+    page.wait_for_timeout(1000)
+    no_questions(page)
+    assert not ask(page, "panel?.context?.path")
+    assert (lab.course / lesson).read_bytes() == before
+
+
+def move(page, handle):
+    """Press an arrow key on a slider; wait until a picture of its cell is another."""
+    cell = handle.locator("xpath=ancestor::div[contains(@class,'jp-Cell ')][1]")
+    images = "e => [...e.querySelectorAll('img')].map(i => i.src).join()"
+    before = cell.evaluate(images)
+    assert before, "a slider without a figure"
+    handle.focus()
+    now, end = (handle.get_attribute(f"aria-value{which}") for which in ("now", "max"))
+    page.keyboard.press("ArrowLeft" if now == end else "ArrowRight")
+    for _ in range(600):
+        page.wait_for_timeout(200)
+        if cell.evaluate(images) != before:
+            return
+    pytest.fail("the figure did not change")
+
+
+@each_lesson
+def test_run_all_without_error_and_every_slider_moves_its_figure(lab, page, lesson):
+    open_lesson(page, lab, lesson)
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    cells = ask(page, "panel.content.model.toJSON().cells")
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    outputs = [output for cell in code for output in cell["outputs"]]
+    assert not [o for o in outputs if o["output_type"] == "error"]
+    sources = ["".join(cell["source"]) for cell in code]
+    ran = [cell["execution_count"] for cell in code]
+    assert not [s for s, count in zip(sources, ran, strict=True) if s and not count]
+    page.wait_for_timeout(1000)
+    no_questions(page)
+    missing = re.compile("Error displaying widget|Loading widget")
+    assert page.get_by_text(missing).count() == 0
+    sliders = page.locator(".jp-Notebook .noUi-handle")
+    promised = re.findall(r"^\s*explore\(", "\n".join(sources), re.MULTILINE)
+    assert sliders.count() >= len(promised)
+    for handle in sliders.all():
+        move(page, handle)
+    photograph(page, lesson)

@@ -1,0 +1,167 @@
+"""The builder: claims go out of sight, links lead to the neighbours, an address is
+written everywhere or nowhere.
+"""
+
+import json
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from course_texts import markdown
+
+from tools import build
+from tools.build import Problem, from_text, lessons, navigation, set_repository
+from tools.course_copy import copy_course
+
+TITLE = "# %% [markdown]\n# # A lesson\n\n"
+CLAIMS = '# %% tags=["claims"]\nassert x == 1, "x is one"\n\n'
+END = "# %% [markdown]\n# The end.\n"
+
+
+def test_claims_are_stored_with_the_cell_before_and_measuring_is_left_out():
+    measure = '# %% tags=["measure"]\ndef measure(seed):\n    return {}\n\n'
+    notebook = from_text(f"{TITLE}# %%\nx = 1\n\n{CLAIMS}{measure}{END}")
+    assert [cell.cell_type for cell in notebook.cells] == [
+        "markdown",
+        "code",
+        "markdown",
+    ]
+    assert notebook.cells[1].source == "x = 1"
+    assert notebook.cells[1].metadata["claims"] == 'assert x == 1, "x is one"'
+
+
+@pytest.mark.parametrize("before", [TITLE, f"# %%\nx = 1\n\n{CLAIMS}"])
+def test_claims_that_belong_to_no_cell_are_told(before):
+    with pytest.raises(Problem, match="right after the code cell"):
+        from_text(before + CLAIMS + END)
+
+
+@pytest.mark.parametrize(
+    "claims, told",
+    [("assert x == 2, 'x is two'", "x is two"), ("1 / 0", "ZeroDivisionError")],
+)
+def test_a_build_fails_with_a_false_claim(claims, told, tmp_path):
+    notebook = from_text(f'# %%\nx = 1\n\n# %% tags=["claims"]\n{claims}\n')
+    with pytest.raises(Exception, match=told):
+        build.run(notebook, tmp_path)
+
+
+def test_a_build_stores_outputs_numbers_cells_and_keeps_claims_quiet(tmp_path):
+    code = (
+        "# %%\nprint(1)\n\n# %% tags=[\"claims\"]\nprint('unseen')\n\n# %%\nprint(2)\n"
+    )
+    notebook = from_text(code)
+    build.run(notebook, tmp_path)
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2]
+    assert [cell.outputs[0].text for cell in notebook.cells] == ["1\n", "2\n"]
+
+
+@pytest.mark.parametrize("script, path", lessons(), ids=lambda path: path.stem)
+def test_a_lesson_links_to_its_neighbours_at_top_and_bottom(script, path):
+    links = navigation(script, build.REPOSITORY)
+    cells = nbformat.read(path, 4).cells
+    assert cells[0].source.startswith("# ")
+    assert cells[0].source.partition("\n\n")[2].startswith(links)
+    assert cells[-1].source.endswith(links) and markdown(path).count(links) == 2
+    assert ("next: " in links) == (script != lessons()[-1][0])
+    assert ("before: " in links) == (script != lessons()[0][0])
+
+
+# Owners below are pages of GitHub itself (github.com/settings, /login): nobody can have
+# such an account, so no address in here leads to a stranger's code.
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    copy = copy_course(tmp_path / "course")
+    monkeypatch.setattr(build, "ROOT", copy)
+    monkeypatch.setattr(build, "__file__", str(copy / "tools" / "build.py"))
+    return copy
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+NOT_ON_GITHUB = """settings settings/ /course settings/rnn/course -settings/course
+settings-/course set--tings/course settings/.. settings/.git settings/c"; http://a/b
+git@github.com:settings/course http://github.com/settings/course
+https://github.com.example.org/settings/course https://gitlab.com/settings/course
+https://github.com/settings/course/tree/main"""
+ODD = ["", "settings/my course", "settings/course\n", "a" * 40 + "/course"]
+
+
+@pytest.mark.parametrize("text", [*NOT_ON_GITHUB.split(), *ODD])
+def test_what_is_not_on_github_is_refused(text):
+    with pytest.raises(Problem, match="not a repository on GitHub"):
+        set_repository(text)
+
+
+def test_the_address_is_written_everywhere_and_outputs_stay(course):
+    old = {path: nbformat.read(path, 4) for _, path in lessons()}
+    command = [sys.executable, str(course / "tools" / "build.py"), "--repository"]
+    address = "https://github.com/settings/rnn-course"
+    subprocess.run([*command, address + ".git"], check=True)
+    once, readme = files(course), (course / "README.md").read_text(encoding="utf-8")
+    for _, path in lessons():
+        notebook = nbformat.read(path, 4)
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert f'REPOSITORY = "{address}.git"' in code[0].source
+        stored = [cell.outputs for cell in old[path].cells if cell.cell_type == "code"]
+        assert [cell.outputs for cell in code] == stored
+        link = build.colab(path, "settings/rnn-course")
+        assert markdown(path).count(f"[open in Colab]({link})") == 2 and link in readme
+    checked = subprocess.run([*command[:2], "--check"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+    subprocess.run([*command, "settings/rnn-course"], check=True)
+    assert files(course) == once
+    subprocess.run([*command, "login/lessons.2"], check=True)
+    assert not [
+        p
+        for p, text in files(course).items()
+        if b"settings/rnn" in text and "tests" not in p.parts
+    ]
+
+
+def test_a_stale_notebook_or_a_readme_without_marks_changes_nothing(course):
+    script, path = lessons()[2]
+    text = script.read_text(encoding="utf-8")
+    last = text.rindex("\n# %%")
+    script.write_text(
+        text[:last] + "\n# %%\nlost = 1\n" + text[last:], encoding="utf-8"
+    )
+    before = files(course)
+    with pytest.raises(Problem, match=f"{path.name} differs .* build {script.stem}"):
+        set_repository("settings/rnn-course")
+    assert files(course) == before
+    script.write_text(text, encoding="utf-8")
+    readme = course / "README.md"
+    old = readme.read_text(encoding="utf-8")
+    readme.write_text(old.replace("<!-- /colab -->", ""), encoding="utf-8")
+    before = files(course)
+    with pytest.raises(Problem, match="marks"):
+        set_repository("settings/rnn-course")
+    assert files(course) == before
+
+
+def test_check_names_a_stale_notebook_and_fails(course, capsys):
+    script, path = lessons()[0]
+    assert build.main(["--check"]) == 0
+    text = script.read_text(encoding="utf-8")
+    for changed in (
+        text.replace("# # ", "# # Other ", 1),
+        re.sub(r"^assert ", "assert True or ", text, count=1, flags=re.MULTILINE),
+    ):
+        assert changed != text
+        script.write_text(changed, encoding="utf-8")
+        assert build.main(["--check"]) == 1 and path.name in capsys.readouterr().out
+
+
+def test_only_prose_changed_keeps_the_outputs(course):
+    script, path = lessons()[1]
+    before = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    text = script.read_text(encoding="utf-8")
+    script.write_text(text.replace("# # ", "# # Other ", 1), encoding="utf-8")
+    assert build.main(["--text", script.stem]) == 0
+    after = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    assert after[0] != before[0] and after[1:] == before[1:]

@@ -1,0 +1,182 @@
+"""Every lesson runs in Colab: alone in an empty folder, with the versions found there.
+
+    python -m pytest tests/full/test_colab.py -k GRU
+
+A local repository stands in for the one on the internet, from which the first cell
+fetches the course. The first time, an environment with the versions of Colab's packages
+(PINS) is made in .cache/ (about 500 MB). Only torch and Python are the course's own.
+"""
+
+import json
+import os
+import re
+import shutil
+import site
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellExecutionError
+
+from tools.build import ROOT, lessons
+from tools.course_copy import bare_repository
+
+# Colab's image of August 2026, as far as lessons can meet it. Pillow saves the figures;
+# notebook and traitlets are what ipywidgets 7.7.1 lives with there.
+PINS = ["numpy==2.1.3", "pandas==2.2.3", "matplotlib==3.10.0", "tqdm==4.67.3"]
+PINS += ["pillow==11.3.0", "ipywidgets==7.7.1", "ipython==7.34.0", "ipykernel==6.17.1"]
+PINS += ["notebook==6.5.7", "traitlets==5.7.1"]
+VENV = ROOT / ".cache" / "colab"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+# torch is large: the course's own is taken. Only these modules are let in, and only if
+# Colab's environment has none.
+SHARED = "torch torchgen functorch triton nvidia sympy mpmath networkx fsspec filelock "
+SHARED += "jinja2 markupsafe typing_extensions"
+FINDER = """import importlib.machinery
+import sys
+
+
+class Shared:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name in {names!r} and path is None:
+            return importlib.machinery.PathFinder.find_spec(name, [{folder!r}])
+        return None
+
+
+sys.meta_path.append(Shared)
+"""
+# What no lesson may leave behind in its kernel.
+CLEAN = """
+import builtins, os, matplotlib.pyplot, numpy, torch
+assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
+assert numpy.geterr() == {"divide": "warn", "over": "warn", "under": "ignore",
+                          "invalid": "warn"}
+assert not matplotlib.pyplot.get_fignums() and os.getcwd() == os.environ["FOLDER"]
+assert not {"list", "dict", "sum", "max", "min", "len", "range", "input", "next",
+            "zip", "map", "type", "set", "str", "sorted", "print"} & globals().keys()
+"""
+
+
+def installed():
+    """The packages of Colab's environment, with versions."""
+    return sorted(path.name.lower() for path in VENV.rglob("*.dist-info"))
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """The address of a repository with the course; Colab's environment is there."""
+    state = VENV / ".course-state"
+    text = sys.version + sys.prefix + Path(__file__).read_text(encoding="utf-8")
+    if not state.is_file() or state.read_text(encoding="utf-8") != text:
+        shutil.rmtree(VENV, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+        pip = [PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        subprocess.run([*pip, *PINS], check=True)
+        where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        place = subprocess.check_output([PYTHON, "-c", where], text=True)
+        packages = Path(place.strip())
+        ours = next(p for p in site.getsitepackages() if Path(p, "torch").is_dir())
+        finder = FINDER.format(names=set(SHARED.split()), folder=ours)
+        (packages / "shared_torch.py").write_text(finder, encoding="utf-8")
+        (packages / "shared_torch.pth").write_text("import shared_torch\n")
+        state.write_text(text, encoding="utf-8")
+    return bare_repository(tmp_path_factory.mktemp("repository"))
+
+
+def run(notebook, repository, folder, times=1):
+    """Run a notebook, alone in the empty `folder`, `times` over in one kernel.
+
+    Only the address of the course is changed. A cell that fails raises.
+    """
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    address, line = f'REPOSITORY = "{repository}"', r'^REPOSITORY = ".*?"'
+    code[0].source, found = re.subn(line, address, code[0].source, flags=re.MULTILINE)
+    assert found == 1, "the first code cell must say REPOSITORY = ..."
+    sources = [cell.source for cell in code] * times + [CLEAN]
+    alone = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources]
+    )
+    folder.mkdir()
+    ours = ("TQDM_DISABLE", "PYTHONPATH", "JUPYTER_CONFIG_PATH")
+    variables = {k: v for k, v in os.environ.items() if k not in ours}
+    argv = [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    with tempfile.TemporaryDirectory() as kernels:
+        spec = Path(kernels, "colab", "kernel.json")
+        spec.parent.mkdir()
+        spec.write_text(json.dumps({"argv": argv, "display_name": "Colab"}))
+        specs = KernelSpecManager(kernel_dirs=[kernels])
+        manager = AsyncKernelManager(kernel_name="colab", kernel_spec_manager=specs)
+        resources = {"metadata": {"path": str(folder)}}
+        nbclient.NotebookClient(
+            alone, km=manager, timeout=600, resources=resources
+        ).execute(env=variables | {"FOLDER": str(folder)})
+    return alone
+
+
+def test_the_environment_has_colabs_versions(repository):
+    for pin in PINS:
+        assert f"{pin.replace('==', '-')}.dist-info" in installed()
+    assert not [name for name in installed() if name.startswith("torch")]
+
+
+@pytest.mark.parametrize("path", [p for _, p in lessons()], ids=lambda path: path.stem)
+def test_a_lesson_alone_runs_and_leaves_nothing_behind(path, repository, tmp_path):
+    before, folder = installed(), tmp_path / "content"
+    # Twice: the lesson that changes most about its kernel (torch's default type).
+    times = 2 if path.stem == "RNN_Introduction" else 1
+    notebook = run(nbformat.read(path, 4), repository, folder, times)
+    assert [cell for cell in notebook.cells if cell.outputs]
+    assert [p.name for p in folder.iterdir()] == ["course"]
+    assert installed() == before
+
+
+SUITE = ["data", "forecasting", "training", "layers", "exercises", "simple_rnn", "lstm"]
+SUITE += ["gru", "stacked_rnn", "bidirectional_rnn", "choosing_a_model"]
+RUN_SUITE = """
+import sys
+sys.path.append({packages!r})  # at the end: pytest comes from there, NumPy does not
+import numpy, pandas, pytest
+assert (numpy.__version__, pandas.__version__) == ("2.1.3", "2.2.3")
+options = ["-q", "--noconftest", "-o", "addopts=", "-p", "no:cacheprovider"]
+sys.exit(pytest.main([*options, *sys.argv[1:]]))
+"""
+
+
+def test_the_unit_tests_pass_with_colabs_versions(repository):
+    files = [str(ROOT / "tests" / f"test_{name}.py") for name in SUITE]
+    suite = RUN_SUITE.format(packages=site.getsitepackages()[0])
+    answer = subprocess.run(
+        [PYTHON, "-c", suite, *files],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TQDM_DISABLE": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    "source, why",
+    [
+        ("assert 1 == 2, 'a claim that fails'", "a claim that fails"),
+        ("import jupytext", "No module named 'jupytext'"),  # the course has it
+        ("import torch, numpy\nassert numpy.__version__ != '2.1.3'", "AssertionError"),
+        ("import torch\ntorch.set_default_dtype(torch.float64)", "get_default_dtype"),
+        ("list = [1]", "globals"),
+    ],
+)
+def test_what_does_not_work_in_colab_is_found(source, why, repository, tmp_path):
+    notebook = nbformat.read(lessons()[0][1], 4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    code[1].source = source
+    notebook.cells = code[:2]
+    with pytest.raises(CellExecutionError, match=why):
+        run(notebook, repository, tmp_path / "content")

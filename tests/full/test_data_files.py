@@ -1,0 +1,302 @@
+"""The files of data/ are what their checksums and their cards in data/README.md say.
+
+What a card says of a file is measured here and looked up in the card, so neither the
+file nor the text can change alone. Nothing here needs a network, except the rebuild of
+all files, which runs only with COURSE_REBUILD_DATA=1 in the environment.
+"""
+
+import hashlib
+import io
+import itertools
+import os
+import re
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tools import build_data
+from tools.build_data import DATA, FILES
+from utils import data as loaders
+
+README = (DATA / "README.md").read_text(encoding="utf-8")
+SETS = [name for name in FILES if "/" not in name]
+
+
+def checksums():
+    lines = (DATA / "SHA256SUMS").read_bytes().decode("ascii").split("\n")
+    assert lines.pop() == "" and lines == sorted(lines, key=lambda line: line[66:])
+    return {line[66:]: line[:64] for line in lines}
+
+
+def card(name):
+    """The text of one card, without line breaks and Markdown's ticks."""
+    found = re.search(rf"^## {re.escape(name)}\n(.*?)(?=^## |\Z)", README, re.M | re.S)
+    assert found, f"data/README.md has no card '## {name}'"
+    return " ".join(found[1].replace("`", "").split())
+
+
+def table(name):
+    return pd.read_csv(DATA / name, keep_default_na=False)  # "nan" is a name
+
+
+def arrays(name):
+    with np.load(DATA / name, allow_pickle=False) as file:
+        return dict(file)
+
+
+def pieces(values, lengths):
+    return np.split(values, np.cumsum(lengths)[:-1])
+
+
+# --- checksums and licences -----------------------------------------------------------
+def test_every_file_is_listed_and_every_listed_file_is_there():
+    here = {path.relative_to(DATA) for path in DATA.rglob("*") if path.is_file()}
+    names = {p.as_posix() for p in here if not any(s.startswith(".") for s in p.parts)}
+    assert names - {"README.md", "SHA256SUMS"} == set(checksums()) == set(FILES)
+    assert sum((DATA / name).stat().st_size for name in names) <= 3_000_000
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_bytes_are_those_of_the_checksum(name):
+    content = (DATA / name).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == checksums()[name]
+    if name.endswith((".csv", "k.txt")):
+        assert content.endswith(b"\n") and b"\r" not in content and b'"' not in content
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_card_states_checksum_source_licence_and_flaws(name):
+    assert re.findall(r"SHA-256:\*\* (\w+)", card(name)) == [checksums()[name]]
+    assert any(p.requirement in card(name) for p in build_data.PACKAGES.values())
+    for part in ("**Licence:**", "**Known flaws:**", "**Lessons:**"):
+        assert part in card(name)
+
+
+def test_every_package_and_licence_is_named():
+    for package in build_data.PACKAGES.values():
+        assert package.requirement in README
+    named = set(re.findall(r"licenses/\w+\.txt", README))
+    assert named == {name for name in FILES if name.startswith("licenses/")}
+
+
+def test_what_a_loader_says_about_rebuilding_is_a_known_command():
+    for name in [*FILES, "SHA256SUMS"]:
+        said = loaders._restore(name).partition("build_data.py")[2].strip(" )")
+        assert said in [*FILES, ""]
+
+
+# --- what the cards say: each function measures the sentences of one card -------------
+def sunspots():
+    data = table("sunspots_monthly.csv")
+    values, month = data["sunspots"], data["month"]
+    months = pd.period_range("1749-01", "2009-06", freq="M")
+    assert list(month) == list(months.astype(str)) and values.notna().all()
+    around = values[month.isin(["1824-01", "1824-02", "1824-03"])].to_list()
+    assert around[1] == pytest.approx((around[0] + around[2]) / 2, abs=0.06)
+    yield f"{len(data):,} months without a gap, 1749-01 to 2009-06"
+    yield f"Values from {values.min()} to {values.max()} ({month[values.idxmax()]})"
+    yield f"{(values == 0).sum()} months are 0"
+    yield f"February 1824; its {around[1]} is interpolated"
+    yield f"The last {(month > '2008-12').sum()} months (after 2008-12)"
+
+
+def weather():
+    data = pd.read_csv(DATA / "jfk_weather_2013.csv")
+    assert list(data) == build_data.WEATHER_COLUMNS
+    time = pd.to_datetime(data["time_hour"], format="%Y-%m-%dT%H:%M:%SZ")
+    assert time.is_monotonic_increasing and time.is_unique
+    hours = pd.date_range(time.iloc[0], time.iloc[-1], freq="h")
+    holes = hours.difference(time)
+    run = (pd.Series(holes).diff() != pd.Timedelta("1h")).cumsum().value_counts().max()
+    late = (holes >= hours[len(hours) * 4 // 5].normalize()).sum()
+    assert run == 5 and f"{hours[len(hours) * 4 // 5]:%m-%d}" == "10-19"
+    no_pressure, rain = data["pressure"].isna(), data["precip"] > 0
+    calm = data["wind_speed"] == 0
+    assert (calm == (data["wind_dir"] == 0)).all() and data["wind_dir"].max() == 360
+    odd = data[data["time_hour"] == "2013-05-09T02:00:00Z"].iloc[0]
+    # Not more than one such jump: the card says that one report is wrong.
+    assert (data["temp"].diff().abs() > 20).sum() == 2 and data["visib"].max() == 10
+    by_hour = data["temp"].groupby(time.dt.hour).mean()
+    for column, empty in data.isna().sum().items():
+        found = re.search(rf"\| {column} \|[^|]*\|[^|]*\| \d+ \|", card(SETS[1]))
+        yield found[0].rsplit("|", 2)[0] + f"| {empty} |"
+    yield f"{len(data):,}, in order of time, from {data['time_hour'].iloc[0]} to "
+    yield f"to {data['time_hour'].iloc[-1]}"
+    yield f"Of the {len(hours):,} hours in that span {len(holes)} have no row, {late} "
+    yield f"Pressure is missing in {100 * no_pressure.mean():.1f} % of the rows"
+    yield f"in {100 * no_pressure[rain].mean():.1f} % of the hours with precipitation"
+    yield f"in {100 * no_pressure[~rain].mean():.1f} % of the others"
+    yield f"are {odd['temp']:.2f} and {odd['dewp']:.2f} °F"
+    yield f"In all {calm.sum()} calm hours"
+    yield f"highest at {by_hour.idxmax()} and lowest at 0{by_hour.idxmin()} UTC"
+
+
+def stress():
+    data = table("cmudict_stress_30k.csv")
+    words = set(data["word"])
+    assert data["word"].is_monotonic_increasing and len(words) == len(data)
+    assert all(re.fullmatch("[a-z]+", word) for word in words)
+    spoken = [text.split(" ") for text in data["phonemes"]]
+    assert all(re.fullmatch("[A-Z]{1,2}[012]?", p) for word in spoken for p in word)
+    marks = ["".join(p[-1] for p in word if p[-1].isdigit()) for word in spoken]
+    assert min(map(len, marks)) >= 2
+    all_marks = "".join(marks)
+    share = [f"{100 * all_marks.count(d) / len(all_marks):.1f} %" for d in "012"]
+    plain = data["phonemes"].str.replace(r"\d", "", regex=True)
+    ambiguous = data["phonemes"].groupby(plain).nunique()
+    ends = ("s", "es", "d", "ed", "er", "ers", "ly", "ing")
+    related = sum(any(word + end in words for end in ends) for word in words)
+    lengths = [len(word) for word in spoken]
+    yield f"{len(data):,} words, each once, in alphabetical order"
+    yield f"{min(lengths)} to {max(lengths)} phonemes a word, {sum(lengths):,} in all"
+    yield f"in all, of {len(set(' '.join(plain).split()))} kinds"
+    yield f"{len(all_marks):,} vowels: {share[0]} unstressed, {share[1]} primary, "
+    yield f"primary, {share[2]} secondary"
+    yield f"{related:,} of the words"
+    yield f"in {(ambiguous > 1).sum()} cases ({len(ambiguous):,} different"
+    yield f"{sum('1' not in m for m in marks)} words have no primary stress and "
+    yield f"and {sum(m.count('1') > 1 for m in marks)} have several"
+
+
+def surnames():
+    names = loaders.load_surnames()
+    assert all(re.fullmatch("[a-z]+", n) for n in names)
+    assert {"null", "na", "obrien"} < set(names)
+    tail = list(itertools.takewhile(lambda n: n[0] >= "r", reversed(names)))
+    rising = itertools.takewhile(lambda p: p[0] < p[1], itertools.pairwise(tail))
+    lengths = [len(name) for name in names]
+    yield f"({', '.join(names[:3])}, …)"
+    yield f"{len(set(names)):,} different names of {min(lengths)} to {max(lengths)} "
+    yield f"the last {1 + len(list(rising))} names begin with r to z"
+
+
+def first_names():
+    data = table("first_names_us1990.csv")
+    assert data["name"].is_unique and data["name"].is_monotonic_increasing
+    length, sex = data["name"].str.len(), data["sex"].value_counts()
+    yield f"{len(data):,} different names of {length.min()} to {length.max()} letters"
+    yield f"order: {sex['f']:,} f, {sex['m']} m, {sex['both']} both"
+    yield f"({sex['f'] + sex['both']:,} names)"
+    yield f"({sex['m'] + sex['both']:,})"
+    guess = 100 * sex["f"] / (sex["f"] + sex["m"])
+    yield f'a guess "f" is right for {guess:.1f} %'
+
+
+def vowels():
+    data = arrays("japanese_vowels.npz")
+    train, test = data["train_len"], data["test_len"]
+    for name, array in data.items():
+        shape = ", ".join(map(str, array.shape)) + "," * (array.ndim == 1)
+        yield f"| {name} | ({shape}) {array.dtype} |"
+    for part, length in (("train", train), ("test", test)):
+        assert (np.diff(data[f"{part}_y"]) >= 0).all(), "sorted by speaker"
+        assert len(data[f"{part}_x"]) == length.sum()
+    values = np.concatenate([data["train_x"], data["test_x"]])
+    each = np.bincount(data["test_y"])
+    assert np.isfinite(values).all() and (np.bincount(data["train_y"]) == 30).all()
+    yield f"{len(train)} training and {len(test)} test utterances"
+    yield f"of {train.min()} to {train.max()} and {test.min()} to {test.max()} frames"
+    yield f"Values from {values.min():.2f} to {values.max():.2f}"
+    yield f"Training: 30 a speaker. Test: {', '.join(map(str, each))}."
+    yield f"({each.max()} of {each.sum()} from one speaker)"
+
+
+def chorales():
+    data = arrays("bach_chorales.npz")
+    pitch, onset, length = data["pitch"], data["onset"], data["length"]
+    assert not set(data["name"]) & set(build_data.SAME_AS_ANOTHER)
+    assert not (onset & (pitch == 0)).any(), "a rest has no onset"
+    slips = []
+    for piece, grid, starts in zip(
+        data["name"], pieces(pitch, length), pieces(onset, length), strict=True
+    ):
+        assert starts[0][grid[0] > 0].all()
+        changed = (grid[1:] != grid[:-1]) & (grid[1:] > 0) & ~starts[1:]
+        slips += [f"{piece}, step {t + 1}, {v}" for t, v in np.argwhere(changed)]
+    assert slips == ["bwv362, step 296, 2"]  # 2: tenor
+    low = [pitch[pitch[:, v] > 0, v].min() for v in range(4)]
+    s, a, t, b = zip(low, pitch.max(axis=0), strict=True)
+    for name in ("pitch", "onset"):
+        yield f"| {name} | ({len(pitch)}, 4) {data[name].dtype} |"
+    yield f"({len(length)},) int64"
+    yield "bwv362, step 296 (counted from 0), tenor"
+    yield f"{len(set(data['name']))} pieces of {length.min()} to {length.max()} steps"
+    yield f"{len(pitch):,} in all; {onset.sum():,} onsets"
+    yield f"Soprano {s[0]} to {s[1]}, alto {a[0]} to {a[1]}, tenor {t[0]} to {t[1]}, "
+    yield f"bass {b[0]} to {b[1]}"
+    yield f"{100 * (pitch == 0).mean():.1f} % of the entries are rests"
+
+
+def related_chorales():
+    data = arrays("bach_chorales.npz")
+    grids = [g.astype(int) for g in pieces(data["pitch"], data["length"])]
+    close = {}
+    for (a, x), (b, y) in itertools.combinations(
+        zip(data["name"].tolist(), grids, strict=True), 2
+    ):
+        n = min(len(x), len(y))
+        interval = x[:n] - y[:n]
+        parallel = interval[(interval == interval[:, :1]).all(axis=1), 0]
+        count = np.bincount(parallel + 128)  # of each transposition
+        if count.max(initial=0) > 0.6 * n:
+            close[f"{a} and {b}"] = abs(count.argmax() - 128), 100 * count.max() / n
+    yield from close  # all of them are named
+    near = {pair: found for pair, found in close.items() if found[1] > 75}
+    assert near.pop("bwv18.5-lz and bwv18.5-w") == (2, 100)
+    (apart, first), (two, second) = near.values()  # of those in 98 %
+    assert (apart, two, close["bwv166.6 and bwv84.5"][0]) == (0, 2, 4)
+    yield f"bwv279 agree in {first:.0f} % of the steps; bwv253 and bwv414, two"
+    yield f"semitones apart, in {second:.0f} %"
+    rest = sorted(found for _, found in close.values() if found <= 75)
+    assert len(rest) == 6 and rest[-1] < 73
+    yield "These pairs agree in 60 to 73 %"
+
+
+CARDS = [sunspots, weather, stress, surnames, first_names, vowels, chorales]
+CARDS = [*zip(SETS, CARDS, strict=True), ("bach_chorales.npz", related_chorales)]
+
+
+@pytest.mark.parametrize("name, measure", CARDS)
+def test_a_card_says_what_is_in_the_file(name, measure):
+    missing = [phrase for phrase in measure() if phrase not in card(name)]
+    assert not missing, f"the files say {missing}, the card of {name} does not"
+
+
+# --- the script -----------------------------------------------------------------------
+def test_array_file_survives_the_round_trip_and_names_no_machine():
+    arrays = {"a": np.arange(6, dtype=">i4").reshape(2, 3), "b": np.array(["x", "yz"])}
+    content = build_data.npz_bytes(arrays)
+    with np.load(io.BytesIO(content), allow_pickle=False) as back:
+        assert back["a"].tolist() == [[0, 1, 2], [3, 4, 5]]
+        assert back["a"].dtype.str == "<i4" and back["b"].tolist() == ["x", "yz"]
+    for entry in zipfile.ZipFile(io.BytesIO(content)).infolist():
+        assert entry.date_time == (1980, 1, 1, 0, 0, 0) and entry.create_system == 3
+
+
+def test_an_archive_with_a_wrong_checksum_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(build_data, "ARCHIVES", tmp_path)
+    monkeypatch.setattr(build_data, "download", lambda package: b"something else")
+    (tmp_path / build_data.PACKAGES["names"].archive).write_bytes(b"damaged")
+    with pytest.raises(build_data.Problem, match=r"names-0.3.0.tar.gz: wrong checksum"):
+        build_data.read("names", "anything")
+
+
+def test_unknown_file_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        build_data.main(["nothing.csv"])
+    assert "no such file: nothing.csv" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(
+    not os.environ.get("COURSE_REBUILD_DATA"),
+    reason="downloads 49 MB; COURSE_REBUILD_DATA=1 turns it on",
+)
+def test_rebuild_gives_the_same_bytes(tmp_path):
+    command = [sys.executable, build_data.__file__, f"--output={tmp_path}"]
+    subprocess.run(command, check=True)
+    for name in [*FILES, "SHA256SUMS"]:
+        assert (tmp_path / name).read_bytes() == (DATA / name).read_bytes(), name

@@ -1,0 +1,296 @@
+"""Build the notebooks from their scripts, with outputs.
+
+    python tools/build.py                 all of them
+    python tools/build.py lstm            those with "lstm" in the script's path
+    python tools/build.py --text lstm     only prose or claims changed: keep the outputs
+    python tools/build.py --check         build nothing; name the stale ones
+    python tools/build.py --repository OWNER/NAME
+                                          write the address of your copy on GitHub
+
+The scripts (raw_scripts/*.py, jupytext's percent format) are the source. A notebook is
+its script, run from top to bottom, with two differences. Cells tagged "claims" are left
+out: they are run after the code cell before them, and stored in its metadata, where
+strict nbval finds them. Cells tagged "measure" are for tools/measure.py. The builder
+adds the links between lessons. Two builds give the same bytes.
+"""
+
+import argparse
+import hashlib
+import os
+import pathlib
+import re
+import sys
+import time
+
+import jupytext
+import nbclient
+import nbformat
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+# Every lesson, in the order of the course: script -> notebook, in the topic's folder.
+LESSONS = {
+    "01_Introduction_to_RNN/raw_scripts/rnn_intro.py": "RNN_Introduction",
+    "02_LSTM_RNN/raw_scripts/simple_rnn.py": "1_Simple_RNN",
+    "02_LSTM_RNN/raw_scripts/lstm.py": "2_LSTM",
+    "02_LSTM_RNN/raw_scripts/gru.py": "3_GRU",
+    "02_LSTM_RNN/raw_scripts/stacked_rnn.py": "4_Stacked_RNN",
+    "02_LSTM_RNN/raw_scripts/bidirectional_rnn.py": "5_Bidirectional_RNN",
+    "02_LSTM_RNN/raw_scripts/choosing_a_model.py": "6_Choosing_a_Model",
+}
+# Where the course lives on GitHub, OWNER/NAME. `--repository` writes it here.
+REPOSITORY = ""
+CONTENTS = "../README.md#the-lessons-in-order"
+# JupyterLab marks a notebook as modified on opening if the display name is another one.
+METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {"name": "python"},
+}
+# Learners need not read the set-up cell: JupyterLab and Colab show it folded.
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+COLAB = "https://colab.research.google.com/github"
+# GitHub's rules for names.
+OWNER = r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}"
+ADDRESS = re.compile(
+    rf"(?:https://github\.com/)?({OWNER}/[A-Za-z0-9._-]{{1,100}}?)(?:\.git)?/?"
+)
+
+
+class Problem(Exception):
+    """Something the author can mend; the text says what and how."""
+
+
+def lessons():
+    """(script, notebook) of every lesson, in order."""
+    paths = []
+    for name, notebook in LESSONS.items():
+        script = ROOT / name
+        paths.append((script, script.parents[1] / f"{notebook}.ipynb"))
+    return paths
+
+
+def label(path):
+    """What a notebook is called in links: 01 Introduction to RNN, 02.1 Simple RNN."""
+    topic, _, title = path.parent.name.partition("_")
+    number, _, rest = path.stem.partition("_")
+    if number.isdigit():
+        return f"{topic}.{number} {rest}".replace("_", " ")
+    return f"{topic} {title}".replace("_", " ")
+
+
+def colab(path, repository):
+    """The address that opens a notebook of the repository OWNER/NAME in Colab."""
+    return f"{COLAB}/{repository}/blob/main/{path.relative_to(ROOT).as_posix()}"
+
+
+def navigation(script, repository):
+    """The links of a lesson to its neighbours and to Colab, as Markdown."""
+    order = lessons()
+    place = [other for other, _ in order].index(script)
+    here = order[place][1]
+    lines = [f"[All lessons]({CONTENTS})"]
+    for word, position in (("before", place - 1), ("next", place + 1)):
+        if 0 <= position < len(order):
+            path = order[position][1]
+            to = os.path.relpath(path, here.parent).replace(os.sep, "/")
+            lines.append(f"{word}: [{label(path)}]({to})")
+    if repository:
+        lines.append(f"[open in Colab]({colab(here, repository)})")
+    return "\n· ".join(lines)
+
+
+def from_script(script, repository=None):
+    """The notebook that a script stands for, without outputs."""
+    repository = REPOSITORY if repository is None else repository
+    notebook = from_text(script.read_text(encoding="utf-8"))
+    if script in [other for other, _ in lessons()]:
+        add_links(notebook, script, repository)
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "\nREPOSITORY = " in cell.source:
+            address = f"https://github.com/{repository}.git" if repository else ""
+            line = f'\nREPOSITORY = "{address}"'
+            cell.source = re.sub(r'\nREPOSITORY = ".*?"', line, cell.source)
+            cell.metadata.update(FOLDED)
+    seen = {}
+    for cell in notebook.cells:
+        digest = hashlib.sha256(cell.source.encode()).hexdigest()[:8]
+        seen[digest] = seen.get(digest, 0) + 1
+        cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+    return notebook
+
+
+def from_text(text):
+    """The cells of a script's text, claims beside their cells, measuring left out."""
+    notebook = jupytext.reads(text, fmt="py:percent")
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    kept = []
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if "claims" in tags:
+            if (
+                not kept
+                or kept[-1].cell_type != "code"
+                or "claims" in kept[-1].metadata
+            ):
+                raise Problem(
+                    "a claims cell must stand right after the code cell that it speaks "
+                    f"about, not here:\n{cell.source}"
+                )
+            kept[-1].metadata["claims"] = cell.source
+        elif "measure" not in tags:
+            kept.append(cell)
+    notebook.cells = kept
+    return notebook
+
+
+def add_links(notebook, script, repository):
+    """Put the links below the title and at the end of the last cell."""
+    links = navigation(script, repository)
+    first, last = notebook.cells[0], notebook.cells[-1]
+    title, _, rest = first.source.partition("\n")
+    if first.cell_type != "markdown" or not title.startswith("# "):
+        raise Problem(f"{script.name}: the first cell must begin with a title, '# ...'")
+    if last.cell_type != "markdown":
+        raise Problem(f"{script.name}: the last cell must be Markdown")
+    first.source = f"{title}\n\n{links}\n{rest}"
+    last.source = f"{last.source}\n\n{links}"
+
+
+def run(notebook, folder):
+    """Execute in place, as a reader's kernel in `folder`, without progress bars.
+
+    Each cell's claims are run after it, in the same kernel. What fails raises.
+    """
+    os.environ["TQDM_DISABLE"] = "1"
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,  # how prints are cut into messages depends on the clock
+        resources={"metadata": {"path": str(folder)}},
+    )
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+            if "claims" in cell.metadata:
+                claims = nbformat.v4.new_code_cell(cell.metadata["claims"])
+                client.execute_cell(claims, index, store_history=False)
+                notebook.cells[index] = cell  # nbclient has put the claims there
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            # A stored widget is dead without its kernel; its text stays.
+            output.get("data", {}).pop(WIDGET, None)
+
+
+def parts(notebook):
+    """What script and notebook must share."""
+    return [(c.cell_type, c.id, c.source, dict(c.metadata)) for c in notebook.cells]
+
+
+def is_current(script, path):
+    if not path.is_file():
+        return False
+    return parts(nbformat.read(path, 4)) == parts(from_script(script))
+
+
+def with_old_outputs(script, path, repository=None):
+    """The script's notebook with the stored outputs; the code must not differ."""
+    old, new = nbformat.read(path, 4), from_script(script, repository)
+    before, after = (
+        [cell for cell in notebook.cells if cell.cell_type == "code"]
+        for notebook in (old, new)
+    )
+    # The set-up cell, which prints nothing, may have got another address.
+    if [c.source for c in before][1:] != [c.source for c in after][1:]:
+        raise Problem(
+            f"the code of {path.name} differs from its script. First run: "
+            f"python3 start.py build {script.stem}"
+        )
+    for stored, cell in zip(before, after, strict=True):
+        cell.outputs, cell.execution_count = stored.outputs, stored.execution_count
+    return new
+
+
+def with_colab(text, repository):
+    """The README's text with its part on Colab written for this repository."""
+    links = [f"[{label(path)}]({colab(path, repository)})" for _, path in lessons()]
+    told = "Click a lesson: " + "\n· ".join(links)
+    text, found = re.subn(
+        r"(<!-- colab -->\n).*(\n<!-- /colab -->)",
+        lambda match: match[1] + told + match[2],
+        text,
+        flags=re.DOTALL,
+    )
+    if found != 1:
+        raise Problem("README.md needs the marks <!-- colab --> and <!-- /colab -->")
+    return text
+
+
+def set_repository(address):
+    """Write the address into this file, the notebooks and the README."""
+    match = ADDRESS.fullmatch(address)
+    if not match or match[1].endswith(("/.", "/..", "/.git")):
+        raise Problem(
+            f"'{address}' is not a repository on GitHub. Give OWNER/NAME, or the "
+            "address https://github.com/OWNER/NAME as the browser shows it."
+        )
+    name, texts = match[1], {}
+    for script, path in lessons():
+        texts[path] = nbformat.writes(with_old_outputs(script, path, name)) + "\n"
+    readme, here = ROOT / "README.md", pathlib.Path(__file__)
+    texts[readme] = with_colab(readme.read_text(encoding="utf-8"), name)
+    line = re.compile(r'^REPOSITORY = ".*"$', re.MULTILINE)
+    texts[here] = line.sub(f'REPOSITORY = "{name}"', here.read_text(encoding="utf-8"))
+    for path, text in texts.items():  # nothing is written before all texts are there
+        path.write_text(text, encoding="utf-8", newline="\n")
+    print(f"The repository is {name}.")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("name", nargs="*", help="only scripts with this in their path")
+    parser.add_argument("--check", action="store_true", help="only name stale ones")
+    parser.add_argument("--text", action="store_true", help="keep the outputs")
+    parser.add_argument("--repository", metavar="OWNER/NAME", help="address on GitHub")
+    options = parser.parse_args(arguments)
+    if options.repository is not None:
+        return set_repository(options.repository)
+    chosen = [
+        (script, path)
+        for script, path in lessons()
+        if not options.name
+        or any(n in str(script.relative_to(ROOT)) for n in options.name)
+    ]
+    if not chosen:
+        known = ", ".join(script.stem for script, _ in lessons())
+        raise Problem(f"no script matches {', '.join(options.name)}. Known: {known}")
+    if options.check:
+        stale = [path for script, path in chosen if not is_current(script, path)]
+        for path in stale:
+            print("stale:", path.relative_to(ROOT))
+        return bool(stale)
+    for script, path in chosen:
+        started = time.perf_counter()
+        if options.text:
+            notebook = with_old_outputs(script, path)
+        else:
+            notebook = from_script(script)
+            run(notebook, path.parent)
+        nbformat.write(notebook, path)
+        seconds = time.perf_counter() - started
+        print(f"built {path.relative_to(ROOT)} in {seconds:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (Problem, OSError) as problem:
+        sys.exit(f"build.py: {problem}")
