@@ -48,6 +48,17 @@ def test_autoregression_agrees_with_the_normal_equations():
     assert np.allclose(autoregression(known, actual, 3)(known), expected)
 
 
+def test_autoregression_on_roots_aims_at_the_mean():
+    # A root is 2 or 4, whatever was known: its mean is 3, that of its square 10.
+    known, actual = np.ones((40, 3)), np.resize([4.0, 16.0], (40, 1))
+    forecast = autoregression(known, actual, 1, roots=True)
+    assert np.allclose(forecast(known), 10)
+    # Known and target may move apart, but no root falls below 0.
+    known = np.array([[1.0], [4.0], [9.0]])  # the next root is one less
+    falling = autoregression(known, np.array([[0.0], [1.0], [4.0]]), 1, roots=True)
+    assert np.allclose(falling(np.array([[16.0], [0.0]])), [[9], [0]])
+
+
 @pytest.mark.parametrize("steps", [0, -1])
 def test_a_history_of_no_steps_is_named(steps):
     known = np.zeros((10, 6))

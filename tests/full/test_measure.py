@@ -23,7 +23,8 @@ open("results/toy.json")
 # %% tags=["measure"]
 def measure(seed, x, y=0):
     if x < 9:
-        return {"validation": x + seed * 10 ** (1 - x), "net": {"test": [x + y, seed]}}
+        found = {"validation": x + seed * 10 ** (1 - x), "net": {"test": [x + y, seed]}}
+        return {**found, "_items": [x, seed]}
     import torch
     from utils.training import fit
 
@@ -32,6 +33,7 @@ def measure(seed, x, y=0):
 
 MEASURE = {"few": {"x": [3, 1, 2], "y": [5, 4], "choose_seeds": 1}, "one": {"x": 2}}
 baselines = lambda: {"simple": 1.25}
+luck = lambda items: {"gap": (items["one"] - items["few"]).tolist()}
 overview = lambda results: [["toy", "", results["scores"]["one"]["validation"][0], 1]]
 """
 
@@ -69,10 +71,14 @@ def test_a_file_has_five_seeds_and_chooses_on_validation(name):
 
 def test_lessons_share_their_simple_forecasts():
     simple = FILES["choosing_a_model"]["baselines"]
-    assert simple["names"] == FILES["stacked_rnn"]["baselines"]
-    assert simple["stress"] == FILES["bidirectional_rnn"]["baselines"]
-    line = FILES["simple_rnn"]["baselines"]["AR(132)"][1]
-    assert simple["forecast"]["AR(132)"] == line
+    counts, rules = (
+        FILES[name]["baselines"] for name in ("stacked_rnn", "bidirectional_rnn")
+    )
+    assert simple["names"] == {name: counts[name] for name in simple["names"]}
+    assert simple["stress"] == {name: rules[name] for name in simple["stress"]}
+    line, here = FILES["simple_rnn"]["baselines"]["tuned line"], simple["forecast"]
+    assert here["tuned line"]["order"] == line["order"]
+    assert here["tuned line"]["test"] == line["test"]
 
 
 def test_the_guide_quotes_the_file_of_its_lesson():
@@ -108,6 +114,7 @@ def test_a_lesson_is_measured_chosen_shown_and_checked(toy, capsys):
     assert "| toy |  | 2.0 | 1 |\n<!-- /results -->\nz" in readme.read_text()
     stored = measure.read(path)
     few = stored["scores"]["few"]
+    assert "_items" not in few and stored["luck"] == {"gap": [1, 0]}
     assert few["chosen"] == {"x": 1, "y": 5}  # the first of two that are equally good
     assert [some["validation"] for some in few["selection"]] == [3, 3, 1, 1, 2, 2]
     assert few["validation"] == [1, 2, 3, 4, 5] and few["net"]["test"][4] == [6, 4]
@@ -122,8 +129,18 @@ def test_a_lesson_is_measured_chosen_shown_and_checked(toy, capsys):
     toy.write_text(TOY.replace('"one": {"x": 2}', '"one": {"x": 4}'), encoding="utf-8")
     assert measure.main(["toy", "--check"]) == 1
     assert "options in MEASURE" in capsys.readouterr().out
-    assert measure.main(["toy", "--resume"]) == 0  # what has not changed is kept
-    assert capsys.readouterr().out.count("CPU-seconds") == 1
+    assert measure.main(["toy", "--resume"]) == 0  # the items of the others are gone
+    assert capsys.readouterr().out.count("CPU-seconds") == 2
+    assert measure.read(path)["luck"] == {"gap": [3, 0]}
+    for file in (path, path.with_suffix(".part")):
+        stored = measure.read(path)
+        if file != path:  # interrupted: items are still there, what is finished is kept
+            del stored["scores"]["one"], stored["luck"]
+            stored["scores"]["few"]["_items"] = [-9.0, 9.0]
+        measure.write(file, stored)
+        assert measure.main(["toy", "--resume"]) == 0
+        assert capsys.readouterr().out.count("CPU-seconds") == (file != path)
+    assert measure.read(path)["luck"] == {"gap": [13, -7]}
 
 
 INTERRUPTED = """import pathlib, sys

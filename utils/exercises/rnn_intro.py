@@ -59,6 +59,15 @@ number_of_weights = Exercise(
                 return cell + units * outputs + outputs
             """,
         ),
+        Mistake(
+            "No bias is counted: the cell has two for each unit, the linear layer one "
+            "for each output.",
+            partial(_weights, biases=0, read_bias=0),
+            """
+            def number_of_weights(inputs, units, outputs):
+                return inputs * units + units * units + units * outputs
+            """,
+        ),
     ],
 )
 
@@ -76,6 +85,12 @@ def _last_state(x, W_x, W_h, b, squash=np.tanh):
     for x_t in x:
         h = squash(x_t @ W_x.T + h @ W_h.T + b)
     return h
+
+
+def _all_states(x, W_x, W_h, b):
+    return np.array(
+        [_last_state(x[: t + 1], W_x, W_h, b) for t in range(len(x))],
+    )
 
 
 last_state = Exercise(
@@ -151,6 +166,29 @@ last_state = Exercise(
                 return h
             """,
         ),
+        Mistake(
+            "You return the states of all steps; asked is the last one.",
+            _all_states,
+            """
+            def last_state(x, W_x, W_h, b):
+                h, states = torch.zeros(x.shape[1], len(b)), []
+                for x_t in x:
+                    h = torch.tanh(x_t @ W_x.T + h @ W_h.T + b)
+                    states.append(h)
+                return torch.stack(states)
+            """,
+        ),
+        Mistake(
+            "You return the state after the first step; the loop has to go on.",
+            lambda x, W, U, b: _last_state(x[:1], W, U, b),
+            """
+            def last_state(x, W_x, W_h, b):
+                h = torch.zeros(x.shape[1], len(b))
+                for x_t in x:
+                    h = torch.tanh(x_t @ W_x.T + h @ W_h.T + b)
+                    return h
+            """,
+        ),
     ],
 )
 
@@ -207,6 +245,14 @@ back_one_step = Exercise(
                 return back
             """,
         ),
+        Mistake(
+            "W_h has to be transposed, and on the way back tanh comes first.",
+            lambda g, h, W: (1 - h**2) * (W @ g),
+            """
+            def back_one_step(grad_h, h, W_h):
+                return (1 - h**2) * (W_h @ grad_h)
+            """,
+        ),
     ],
 )
 
@@ -215,7 +261,9 @@ back_one_step = Exercise(
 
 def _draw_gradient(rng):
     gradient = rng.normal(size=rng.integers(2, 5)).round(1)
-    # Of the six seeds some give a gradient that is short enough, others do not.
+    # Of the six seeds some give a gradient that is short enough, others do not, and one
+    # gives a gradient of zeros, which has no direction.
+    gradient = gradient * (rng.random() < 0.8) + 0  # adding 0 turns −0 into 0
     return {"gradient": gradient, "limit": round(rng.uniform(0.5, 3), 1)}
 
 
@@ -223,9 +271,24 @@ def _length(values):
     return np.sqrt((values**2).sum())
 
 
+def _clip(gradient, limit, length=_length):
+    too_long = length(gradient) > limit
+    return gradient * (limit / length(gradient)) if too_long else gradient
+
+
+def _always_scale(gradient, limit):
+    with np.errstate(invalid="ignore"):  # zeros have no direction: 0 / 0
+        return gradient * limit / _length(gradient)
+
+
+def _shrink_all(gradient, limit):
+    with np.errstate(invalid="ignore"):
+        return gradient / _length(gradient) * min(_length(gradient), limit)
+
+
 clip_gradient = Exercise(
     draw=_draw_gradient,
-    right=lambda g, limit: g * min(1, limit / _length(g)),
+    right=_clip,
     verified="Short and long gradients of 2 to 4 numbers, and their directions.",
     mistakes=[
         Mistake(
@@ -240,7 +303,7 @@ clip_gradient = Exercise(
         Mistake(
             "A gradient that is short enough must come back unchanged; yours was made "
             "longer.",
-            lambda g, limit: g * limit / _length(g),
+            _always_scale,
             """
             def clip_gradient(gradient, limit):
                 return gradient / gradient.norm() * limit
@@ -259,10 +322,30 @@ clip_gradient = Exercise(
         ),
         Mistake(
             "The length is the root of the sum of squares; yours has no root.",
-            lambda g, limit: g * min(1, limit / (g**2).sum()),
+            partial(_clip, length=lambda g: (g**2).sum()),
             """
             def clip_gradient(gradient, limit):
                 length = (gradient**2).sum()
+                return gradient if length <= limit else gradient * limit / length
+            """,
+        ),
+        Mistake(
+            "A gradient of zeros has no direction: dividing by its length gives NaN. "
+            "It is short enough, and must come back unchanged.",
+            _shrink_all,
+            """
+            def clip_gradient(gradient, limit):
+                length = (gradient**2).sum() ** 0.5
+                return gradient / length * min(length, limit)
+            """,
+        ),
+        Mistake(
+            "The length is the root of the sum of squares; yours adds up the absolute "
+            "values.",
+            partial(_clip, length=lambda g: abs(g).sum()),
+            """
+            def clip_gradient(gradient, limit):
+                length = abs(gradient).sum()
                 return gradient if length <= limit else gradient * limit / length
             """,
         ),

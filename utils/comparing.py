@@ -1,0 +1,58 @@
+"""Is one model better than another? Intervals for the difference of two scores.
+
+Two kinds of luck are told apart: that of the seeds (the random start and the order of
+the data), and that of the test items (other names, words or days). A difference is
+"clear" if 0 lies outside both intervals, and else "undecided". `comparisons` is how
+many differences are looked at side by side: each interval then gets the level
+1 - 0.05 / comparisons (Bonferroni).
+"""
+
+import numpy as np
+
+
+def seed_interval(differences, comparisons=1):
+    """Student's interval (1908) for the mean over all seeds: two numbers, low and high.
+
+    differences (5,): one model minus another, for five seeds; roughly normal, it says.
+    """
+    differences, outside = _checked(differences, comparisons)
+    if len(differences) != 5:
+        raise ValueError(f"differences must be of 5 seeds, not of {len(differences)}")
+    # The quantile of Student's t with 4 degrees of freedom: 2.776 for one comparison.
+    root = np.sqrt(outside * (2 - outside))
+    factor = 2 * np.sqrt(np.cos(np.arccos(root) / 3) / root - 1)
+    half = factor * differences.std(ddof=1) / np.sqrt(5)
+    return float(differences.mean() - half), float(differences.mean() + half)
+
+
+def item_interval(differences, block=1, comparisons=1, draws=5000):
+    """The bootstrap's interval (Efron, 1979) for the mean over all test items.
+
+    differences (items,): one model minus another, for each item, mean over the seeds.
+    They are cut into blocks of `block` neighbours (days in a row are alike), and as
+    many blocks are drawn, with repetition, `draws` times: how far does the mean move?
+    """
+    differences, outside = _checked(differences, comparisons)
+    blocks = np.arange(len(differences)) // block  # the block of each item
+    sums, sizes = np.bincount(blocks, differences), np.bincount(blocks)
+    if len(sums) < 5:
+        raise ValueError(f"block must be smaller: it leaves only {len(sums)} blocks")
+    rng, means = np.random.default_rng(0), np.zeros(draws)
+    for k in range(draws):
+        drawn = rng.integers(len(sums), size=len(sums))
+        means[k] = sums[drawn].sum() / sizes[drawn].sum()
+    low, high = np.quantile(means, [outside / 2, 1 - outside / 2])
+    return float(low), float(high)
+
+
+def judge(*intervals):
+    """'clear' if 0 lies outside all intervals (low, high), and else 'undecided'."""
+    clear = all(low > 0 or high < 0 for low, high in intervals)
+    return "clear" if clear else "undecided"
+
+
+def _checked(differences, comparisons):
+    differences = np.asarray(differences, dtype=float)
+    if differences.ndim != 1 or not np.isfinite(differences).all():
+        raise ValueError("differences must be finite numbers in one row (N,)")
+    return differences, 0.05 / comparisons
