@@ -91,3 +91,40 @@ def test_no_forecast_and_no_training_sees_the_future(here, monkeypatch):
     after = forecasts(lesson())
     assert torch.equal(before[:, : known + 1], after[:, : known + 1])
     assert (before[:, known + 1] != after[:, known + 1]).all()
+
+
+def test_the_linear_model_in_a_closed_loop_reads_its_own_forecasts(here):
+    known, _ = utils.data.windows(here.sunspots, 144, 1, part=here.validation)
+    pairs = utils.data.windows(here.sunspots, 144, 1, part=here.train)
+    next_month = here.autoregression(*pairs, 24, roots=True)
+    path = here.ar_loop(24, True)(known)
+    assert path.shape == (len(known), here.AHEAD)
+    first = next_month(known)
+    assert np.allclose(path[:, :1], first)
+    second = next_month(np.column_stack([known[:, 1:], first]))
+    assert np.allclose(path[:, 1:2], second)
+
+
+def test_the_choice_of_the_linear_models_does_not_see_the_test_part(here, monkeypatch):
+    def choices(course):
+        return [course.choose_ar(kind) for kind in (course.ar_direct, course.ar_loop)]
+
+    spoiled = here.sunspots.copy()
+    spoiled.iloc[here.test] = 3 * spoiled.iloc[here.test][::-1] + 7
+    monkeypatch.setattr(utils.data, "load_sunspots", lambda: spoiled)
+    assert choices(here) == choices(lesson())
+
+
+def test_the_race_opens_and_shuts_the_gates_that_it_names(here, monkeypatch):
+    def gates(start):  # bias of the input gate and of the forget gate
+        made = []
+        monkeypatch.setattr(here, "learn", lambda s, b, n: made.append(b()) or (0, [1]))
+        torch.manual_seed(0)
+        here.race_run(0, start)
+        return made[0]
+
+    both = gates("chrono")
+    assert gates("chrono, forget gate only")[0] == 0
+    assert gates("chrono, input gate only")[1] == 0
+    assert torch.equal(gates("chrono, forget gate only")[1], both[1])
+    assert torch.equal(gates("chrono, input gate only")[0], both[0])

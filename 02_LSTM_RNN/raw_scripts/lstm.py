@@ -44,6 +44,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from utils import set_up
+from utils.comparing import item_interval, judge, seed_interval
 from utils.data import Standardiser, chronological_split, load_sunspots, windows
 from utils.exercises import lstm as checks
 from utils.forecasting import autoregression, persistence, rmse
@@ -138,7 +139,7 @@ _half = [round(steps) for steps in _half]
 assert _half == [2, 5, 103], f"bias 1, 2, 5: half for 2, 5, about 100 steps: {_half}"
 
 # %% [markdown]
-# The answer is 5. Bias 1, the folk remedy, keeps half for two steps.
+# The answer is 5. Bias 1, the usual advice, keeps half for two steps.
 #
 # One more line of algebra, because we need it later: $1 - f = 1/(1 + e^{b_f})$. A
 # memory that loses one $n$-th at each step lasts about $n$ steps (that is its **time
@@ -202,8 +203,11 @@ for name, weight in lstm.named_parameters():
 def by_gate(lstm):
     """W_x, W_h and b of an nn.LSTM, each as a dict with the keys i, f, g, o."""
     b = lstm.bias_ih_l0 + lstm.bias_hh_l0
-    stacks = lstm.weight_ih_l0, lstm.weight_hh_l0, b
-    return [dict(zip("ifgo", stack.chunk(4))) for stack in stacks]
+    parts = []
+    for stack in (lstm.weight_ih_l0, lstm.weight_hh_l0, b):
+        i, f, g, o = stack.chunk(4)
+        parts.append({"i": i, "f": f, "g": g, "o": o})
+    return parts
 
 
 # %% [markdown]
@@ -222,7 +226,8 @@ def loop(x, W_x, W_h, b):
 x = torch.randn(12, 2, 3)
 outputs, (h_n, c_n) = lstm(x)
 h, c = loop(x, *by_gate(lstm))
-print("h and c agree within 1e-6:", bool(((h - h_n[0]).abs() < 1e-6).all()))
+for name, ours, theirs in (("h", h, h_n[0]), ("c", c, c_n[0])):
+    print(f"{name} agrees within 1e-6:", bool((ours - theirs).abs().max() < 1e-6))
 
 # %% tags=["claims"]
 for _name, _ours, _theirs in (("h", h, h_n[0]), ("c", c, c_n[0])):
@@ -230,12 +235,12 @@ for _name, _ours, _theirs in (("h", h, h_n[0]), ("c", c, c_n[0])):
     assert _off < 1e-6, f"{_name} of our loop is that of nn.LSTM, but for {_off:.0e}"
 
 # %% [markdown]
-# The order of the four matters, and nothing warns you. (The exchange format ONNX, for
-# one, keeps i, o, f, g.) **Predict before you run:** swap f and g, and the shapes still
-# fit. Will the numbers be near?
+# The order of the four matters. (The exchange format ONNX, for one, keeps i, o, f, g.)
+# **Predict before you run:** swap f and g, and the shapes still fit. Will anything warn
+# you? Will the numbers be near?
 
 # %%
-swapped = [dict(zip("igfo", w.values())) for w in by_gate(lstm)]
+swapped = [{**w, "f": w["g"], "g": w["f"]} for w in by_gate(lstm)]
 wrong, _ = loop(x, *swapped)
 print(f"largest error with f and g swapped: {(wrong - h_n[0]).abs().max():.1f}")
 
@@ -354,19 +359,19 @@ _off = (theirs[5] - theirs[6]).abs().max()
 assert _off < 1e-10, f"both biases get the same gradient, but for {_off:.0e}"
 
 # %% [markdown]
-# All ten are equal. There is no more in `nn.LSTM` than in these nine lines. (Its loop
-# runs in compiled code. With 32 units it is three to four times as fast; with 256 the
-# two are nearly level. [A file](results/lstm.json) has the times.) A test
-# of this lesson checks one thing more: the two biases always receive the same gradient,
-# so training never tells them apart.
+# All ten are equal. With one layer and its usual settings, these nine lines are all
+# there is to `nn.LSTM`. (Its loop runs in compiled code. With 32 units ours takes three
+# to four times as long, with 256 about a quarter more. [A file](results/lstm.json) has
+# the times.) One thing more: the two biases receive the same gradient, so training
+# never tells them apart.
 
 # %% [markdown]
 # ## 4 · What do the gates do?
 #
 # An untrained gate does nothing sensible. We need a task that cannot be solved
-# without memory. In the **adding problem** (Hochreiter and Schmidhuber 1997) each
-# step brings a random number from 0 to 1 and a mark. Two of the $T = 200$ marks are 1,
-# all others 0. At the end: what is the sum of the two marked numbers?
+# without memory. In our variant of the **adding problem** (Hochreiter and Schmidhuber
+# 1997) each step brings a random number from 0 to 1 and a mark. Two of the $T = 200$
+# marks are 1, all others 0. At the end: what is the sum of the two marked numbers?
 
 # %%
 T, UNITS = 200, 16
@@ -489,19 +494,28 @@ show(
 #
 # Now look inside. `nn.LSTM` does not return its gates; our cell does, and its equations
 # are the same. We run the cell with the trained weights over the held-out sequences
-# and keep what we see.
+# and keep what we see; then once more with all marks erased.
+
+
+# %%
+def look_inside(model, x):
+    """Input gates, forget gates and cell states, each (T, B, UNITS)."""
+    weights, kept = by_gate(model.lstm), []
+    h = c = torch.zeros(x.shape[1], UNITS)
+    with torch.no_grad():
+        for x_t in x:
+            h, c, gates = lstm_cell(x_t, h, c, *weights)
+            kept.append(torch.stack([gates["i"], gates["f"], c]))
+    return torch.stack(kept, dim=1)
+
 
 # %%
 x = HELD_OUT[0].transpose(0, 1)  # (B, T, I) -> (T, B, I), as our loop wants it
-weights = by_gate(adder.lstm)
-h = c = torch.zeros(x.shape[1], UNITS)
-kept = []
-with torch.no_grad():
-    for x_t in x:
-        h, c, gates = lstm_cell(x_t, h, c, *weights)
-        kept.append(torch.stack([gates["i"], gates["f"], c]))
-i, f, c = torch.stack(kept, dim=1)  # each (T, B, UNITS)
+i, f, c = look_inside(adder, x)
 marked = x[:, :, 1] == 1  # (T, B)
+unmarked = x.clone()
+unmarked[:, :, 1] = 0
+_, _, drift = look_inside(adder, unmarked)  # what the memory does without any mark
 
 # %% [markdown]
 # **Predict before you run.** In a unit that does the work, what should the input gate
@@ -512,7 +526,7 @@ opens = i[marked].mean(dim=0) - i[~marked].mean(dim=0)
 unit = opens.argmax()  # the unit whose input gate tells marks apart best
 for name, gate in (("input gate", i[..., unit]), ("forget gate", f[..., unit])):
     at, off = gate[marked].mean(), gate[~marked].mean()
-    print(f"{name:11}  at marked steps {at:.1f}   at all others {off:.2f}")
+    print(f"{name:11}  at marked steps {at:.2f}   at all others {off:.2f}")
 carried = torch.stack([c[-1, :, unit], HELD_OUT[1][:, 0]]).corrcoef()[0, 1].abs()
 print(f"correlation of its last state with the sum: {carried:.2f} (sign left out)")
 
@@ -523,24 +537,30 @@ assert _off < 0.05, f"the input gate is shut at all others: {_off:.2f}"
 _keep = f[~marked][:, unit].mean()
 assert _keep > 0.98, f"the forget gate stays almost at 1: {_keep:.3f}"
 assert carried > 0.95, f"one unit follows the sum almost exactly: {carried:.2f}"
+_same, _all = drift[-1, :, unit].std(), c[-1, :, unit].std()
+assert _same < 0.2 * _all, f"the drift is much the same: {_same:.3f}, {_all:.3f}"
 
 # %%
 row = (marked[:60].any(dim=0) & marked[120:160].any(dim=0)).float().argmax()
 fig, axes = plt.subplots(3, sharex=True, figsize=(8, 5.2))
-panels = ((i, "input gate", BLUE), (f, "forget gate", INK), (c, "state", GREEN))
+steps = range(1, T + 1)
+panels = (i, "input gate", BLUE), (f, "forget gate", INK), (c - drift, "state", GREEN)
 for ax, (values, label, colour) in zip(axes, panels):
     for t in marked[:, row].nonzero():
         ax.axvline(t + 1, color=PALE, linewidth=6)
-    ax.plot(range(1, T + 1), values[:, row, unit], color=colour)
-    ax.set(ylabel=label, ylim=None if values is c else (-0.02, 1.05))
+    ax.plot(steps, values[:, row, unit], color=colour, label="less the drift")
+    ax.set(ylabel=label, ylim=None if colour is GREEN else (-0.02, 1.05))
+axes[2].plot(steps, c[:, row, unit], color=GREY, linewidth=1, label="as it is")
+axes[2].legend()
 axes[0].set(title="It opens for the two marked numbers and for nothing else")
 axes[1].set(title="It stays open: what is written is held")
-axes[2].set(title="So the memory jumps twice; between, it drifts slowly", xlabel="step")
+axes[2].set(title="Less the drift, the memory jumps twice and holds", xlabel="step")
 show(
     fig,
     "One unit over 200 steps, two of them marked by grey bars. Its input gate is near "
-    "0 and jumps up at the two bars only; its forget gate stays near 1; its cell state "
-    "jumps at the two bars and drifts slowly between them.",
+    "0 and jumps up at the two bars only; its forget gate stays near 1. Its state, "
+    "less what it would be without marks, jumps at the two bars and is level between "
+    "them; as it is, it drifts between them by half of a jump.",
 )
 
 # %% [markdown]
@@ -548,10 +568,11 @@ show(
 # mark comes and is shut otherwise, so 198 random numbers leave hardly a trace. The
 # forget gate stays almost at 1, so what was written is still there at the end.
 #
-# Almost: between the marks the memory drifts a little, but by nearly the same amount in
-# every sequence, and that can be allowed for. The correlation printed above says so:
-# the final state of this *one* unit follows the sum almost exactly. (Whether it climbs
-# or falls is an accident of the random start. The last layer puts the sign right.)
+# As it is, the memory drifts by half of a jump between the marks (grey). But it does so
+# without any mark as well, by much the same amount in every sequence, and that can be
+# allowed for. The correlation printed above says so: the final state of this *one* unit
+# follows the sum almost exactly. (Whether it climbs or falls is an accident of the
+# random start. The last layer puts the sign right.)
 #
 # We chose the clearest of 16 units; not every unit works like this. But in five
 # networks out of five there is such a unit, as the file of the next section shows.
@@ -559,22 +580,23 @@ show(
 # %% [markdown]
 # ## 5 · The start decides: a race
 #
-# The same network, the same task, and five different starts. How many training steps
+# The same network, the same task, and six different starts. How many training steps
 # until the error is below 0.01?
 #
 # - **forget bias 0**: all gates start half open;
-# - **forget bias 1**: the folk remedy;
+# - **forget bias 1**: the usual advice;
 # - **chrono**: forget gates open for 2 to 200 steps, input gates shut as far;
 # - **chrono, forget gate only**: as before, but with input bias 0;
+# - **chrono, input gate only**: input gates shut as in chrono, but with forget bias 0;
 # - **both at log 199**: no spread, all units start with the time scale of the task.
 #
-# **Predict before you run.** How much does bias 1 gain over bias 0? And does the
-# forget gate alone do the trick?
+# **Predict before you run.** How much does bias 1 gain over bias 0? And does one of the
+# two gates alone do the trick?
 #
-# Twenty-five runs of up to 4,000 steps take minutes. The script
-# `tools/measure.py` has run them with the functions above and written the
-# results to a file. One of them we have just run ourselves: seed 0 of chrono. The cell
-# after the figure compares.
+# Thirty runs of up to 4,000 steps (of 2,500 with the input gate only) take minutes. The
+# script `tools/measure.py` has run them with the functions above and written the
+# results to a file; "never" means not within these steps. One of them we have just run
+# ourselves: seed 0 of chrono. The cell after the figure compares.
 
 # %%
 import json
@@ -591,20 +613,24 @@ for name, runs in race.items():
 
 # %%
 fig, ax = plt.subplots(figsize=(8, 3.6))
-for (name, runs), colour in zip(race.items(), (GREY, ORANGE, GREEN, PURPLE, BLUE)):
+colours = {"chrono, input gate only": INK, "both at log 199": BLUE}
+colours |= {"forget bias 0": GREY, "forget bias 1": ORANGE, "chrono": GREEN}
+for name, runs in race.items():
+    colour = colours.get(name, PURPLE)
     for run in runs["errors"]:
         at = 50 * np.arange(1, len(run) + 1)
         (line,) = ax.semilogy(at, run, color=colour, linewidth=1)
     line.set_label(name)
 ax.axhline(0.01, color=GREY, linewidth=1)
 ax.set(xlabel="training step", ylabel="held-out mean squared error", ylim=(2e-3, 1))
-ax.set(title="Open forget gates and shut input gates learn early; one alone does not")
+ax.set(title="Early with open forget gates and shut input gates together")
 ax.legend(fontsize=9, loc="upper center", ncols=3)
 show(
     fig,
-    "Held-out error of 25 runs over up to 4000 training steps, log axis. The runs of "
-    "chrono and of both biases at log 199 fall below 0.01 before step 600. All others "
-    "but one stay at 0.17 for 1500 steps or more, and two never leave it.",
+    "Held-out error of 30 runs over up to 4000 training steps, log axis. The runs of "
+    "chrono and of both biases at log 199 fall below 0.01 before step 600. Those of "
+    "the other four starts stay at 0.17 for longer, most for 1000 steps and more; a "
+    "few never leave it.",
 )
 
 # %%
@@ -616,12 +642,17 @@ print("our run took about as many steps as the file says:", abs(ours - stored) <
 assert abs(ours - stored) <= 300, f"our run fits in the file: {ours}, {stored}"
 _part = median["chrono"] / median["forget bias 1"]
 assert 0.15 < _part < 0.25, f"chrono takes a fifth of the steps of bias 1: {median}"
-_part = median["forget bias 1"] / median["forget bias 0"]
-assert _part > 0.6, f"bias 1 gains nothing over bias 0: {median}"
-_part = median["chrono, forget gate only"] / median["chrono"]
-assert _part > 3, f"the forget gate alone gains nothing: {median}"
+_one, _zero = (race[f"forget bias {bias}"]["steps"] for bias in (1, 0))
+_low, _high = seed_interval(np.subtract(_one, _zero))
+assert _low < 0 < _high, f"bias 1 against bias 0 is undecided: {_one}, {_zero}"
+_best = max(race["chrono"]["steps"])
+for _name in ("chrono, forget gate only", "chrono, input gate only"):
+    _runs = race[_name]["steps"]
+    assert min(_runs) > _best, f"one gate alone is slower than every chrono: {_runs}"
+_four = sorted(race["chrono, input gate only"]["steps"])[3]
+assert _four < min(1300, *_one, *_zero), f"four with shut input gates: {_four}"
 _part = median["both at log 199"] / median["chrono"]
-assert _part < 1.5, f"without the spread it is as fast: {median}"
+assert _part < 1.5, f"without the spread it takes about as long: {median}"
 for _at, _off in race["chrono"]["input_gate"]:
     assert _at > 10 * _off, f"in five of five a unit tells marks apart: {_at}, {_off}"
 _most = max(race["chrono"]["steps"] + race["both at log 199"]["steps"])
@@ -631,21 +662,24 @@ assert all(race["chrono"]["solved"]), "chrono learns to add in each of five runs
 assert median["chrono, forget gate only"] == 2400, f"2,400 with the gate only: {median}"
 
 # %% [markdown]
-# Three surprises.
+# Three surprises. (Only the luck of the start is at work here: each batch is new.)
 #
-# - **Bias 1 gains nothing here** over bias 0. Section 1 told why: both forget within a
-#   few steps, and the sequence has 200.
-# - **The forget gate alone gains nothing either.** A unit that keeps everything while
-#   its input gate is half open adds up 200 random numbers. Remembering takes two
-#   things: keep what you have, and do not write over it.
-# - **The spread is not what helps.** Setting all units to the time scale of the task
-#   is as fast as chrono. But that needs a time scale that you know. Chrono needs only
-#   an upper limit.
+# - **Bias 1 against bias 0 is undecided here**: their five runs lie among each other.
+#   Section 1 makes it plausible: both forget within a few steps, and the sequence has
+#   200.
+# - **One gate alone is slower than chrono in each of five runs.** A unit that keeps
+#   everything while its input gate is half open adds up 200 random numbers; one that
+#   writes seldom, but forgets at once, has nothing to show at the end. Shut input gates
+#   do help: four of their five runs are there before step 1300, sooner than any run
+#   with bias 0 or 1, and the fifth not within 2,500 steps.
+# - **The spread is not needed.** With all units at the time scale of the task, all five
+#   runs are there before step 600 as well. But that needs a time scale that you know.
+#   Chrono needs only an upper limit.
 #
 # Chrono takes about a fifth of the steps that bias 1 takes. No layer was added and no
-# unit: only 32 numbers were set before training. (The plateau before each fall is
-# typical. Nothing can be learned about adding until a first trace of a marked number
-# survives to the end.)
+# unit: only 32 numbers were set before training. (A plateau before the fall is typical.
+# Perhaps little can be learned about adding until a trace of an early mark survives to
+# the end: few marks lie so late that a short memory holds both.)
 
 # %% [markdown]
 # ## 6 · Forecast a sequence: two years of sunspots
@@ -707,8 +741,8 @@ class Direct(nn.Module):
 # and so on. The state is carried from step to step.
 #
 # It reads one month a step, and because it forecasts at *every* step, one window of
-# 264 months (22 years) holds 264 lessons. The first two years of them do not count in
-# the loss: with so little past nobody could know.
+# 264 months (22 years) gives 264 training examples. The first two years of them do not
+# count in the loss: with so little past nobody could know.
 
 
 # %%
@@ -746,7 +780,9 @@ def closed_loop(model, known, surprises):
 
 
 # %% [markdown]
-# Five networks of each kind, from five random starts.
+# Five networks of each kind, from five random starts. Twelve months a step, the units,
+# the learning rates and the limits on epochs are **set by hand**: the validation part
+# chose nothing but the epoch that is kept. So these networks are not tuned.
 
 
 # %%
@@ -802,35 +838,69 @@ show(
 )
 
 # %% [markdown]
-# Both are stopped where the validation loss is lowest. It lies above the training
-# loss, partly because the sun was more active in those later years, as the means
+# Both are kept where the validation loss is lowest. It lies above the training loss,
+# perhaps in part because the sun was more active in those later years, as the means
 # printed above show. (You cannot compare left and right: 24 months ahead is harder than
 # one.)
 #
 # Beside them stand two simple forecasts. **Persistence** repeats the last month.
-# **AR(132)** is a weighted sum of the last eleven years, by least squares. It too can
+# **AR**, the linear model of lesson 02.1, is a weighted sum of past months. It too can
 # be used in both ways: direct, with separate weights for each month ahead; or one
-# month ahead, in a closed loop.
-#
-# **Predict before you run.** Which of these is best one month ahead, which 24?
+# month ahead, in a closed loop. We fit it on the training part and let the validation
+# part choose: twelve orders, one to twelve years, of the values or of their square
+# roots.
+
 
 # %%
+def ar_direct(order, roots):
+    return autoregression(*windows(sunspots, 144, AHEAD, part=train), order, roots)
+
+
+def ar_loop(order, roots):
+    next_month = autoregression(*windows(sunspots, 144, 1, part=train), order, roots)
+
+    def forecast(known):
+        path = known
+        for _ in range(AHEAD):
+            path = np.column_stack([path, next_month(path)])
+        return path[:, -AHEAD:]
+
+    return forecast
+
+
+def choose_ar(kind):
+    """(validation error, order, roots) of the best of 24 linear models of this kind."""
+    seen, later = windows(sunspots, 144, AHEAD, part=validation)
+    tried = []
+    for roots in (False, True):
+        for order in range(12, 145, 12):
+            error = rmse(kind(order, roots)(seen), later)
+            tried.append((error, order, roots))
+    return min(tried)
+
+
+# %%
+ar, found = {}, {}
+for name, kind in (("AR, direct", ar_direct), ("AR, closed loop", ar_loop)):
+    found[name], order, roots = choose_ar(kind)
+    ar[name] = kind(order, roots)(known)
+    of = "square roots" if roots else "values"
+    print(f"{name:16} order {order} of the {of}, validation RMSE {found[name]:.1f}")
+bar = min(found, key=found.get)  # the better one on the validation part
 recent = pairs(264, AHEAD, test)[0]
 no_surprise = torch.zeros(len(recent), AHEAD)
-line = autoregression(*windows(sunspots, 144, AHEAD, part=train), order=132)
-next_month = autoregression(*windows(sunspots, 144, 1, part=train), order=132)
-path = known
-for _ in range(AHEAD):
-    path = np.column_stack([path, next_month(path)])
 
 # %% [markdown]
-# All forecasts together, in sunspots, for the same 602 windows:
+# In both ways the square roots are chosen, and the closed loop is the better one on the
+# validation part, so **the bar is the AR in a closed loop**. All forecasts together, in
+# sunspots, for the same 602 test windows. **Predict before you run.** Which is best one
+# month ahead, which 24?
 
 # %%
 ways = {
     "persistence": [persistence(known, AHEAD)],
-    "AR(132), direct": [line(known)],
-    "AR(132), closed loop": [path[:, -AHEAD:]],
+    "AR, direct": [ar["AR, direct"]],
+    "AR, closed loop": [ar["AR, closed loop"]],
     "LSTM, direct": [
         scale.undo(predict(model, recent[:, -144:]).numpy()) for model, _ in direct
     ],
@@ -848,39 +918,60 @@ for name, forecasts in ways.items():
     shown = " ".join(f"{e:4.0f}" for e in by_month[name].mean(axis=0)[[0, 11, 23]])
     print(f"{name:31} {shown} {overall[name].mean():6.0f}")
 
+# %% [markdown]
+# Are these differences more than luck? There is the luck of the random start, and that
+# of the test years: we cut them into blocks of five years and draw blocks again and
+# again (lesson 02.3 takes its time over both). A difference is **clear** if 0 lies
+# outside both intervals, and else **undecided**. We look at six differences here, two
+# of them in section 8, so each interval is made wider: at a level of 99 %, not 95 %.
+
+
+# %%
+def squares(name):
+    """The mean squared error of each test window (602,), mean over the seeds."""
+    return np.mean([((y - actual) ** 2).mean(axis=1) for y in ways[name]], axis=0)
+
+
+compared = [("LSTM, direct", bar), ("LSTM, closed loop", bar)]
+compared += [("LSTM, direct", "LSTM, closed loop"), ("LSTM, direct", "AR, direct")]
+verdict = {}
+print("difference of RMSE                     mean, over the seeds   verdict")
+for first, second in compared:
+    change = overall[first] - overall[second]
+    seeds = seed_interval(change, comparisons=6)
+    years = item_interval(squares(first) - squares(second), block=60, comparisons=6)
+    verdict[first, second] = judge(seeds, years)
+    pair, ends = f"{first} - {second}", f"{seeds[0]:5.1f} to {seeds[1]:4.1f}"
+    print(f"{pair:36} {change.mean():6.1f} {ends}     {verdict[first, second]}")
+
 # %%
 losses = [min(history.validation) for _, history in one_step]
 print(f"one month ahead, validation losses within {np.ptp(losses) / min(losses):.0%}")
 
 # %% tags=["claims"]
-_ar, _ar_loop = (overall[f"AR(132), {way}"].item() for way in ("direct", "closed loop"))
+_direct, _bar = overall["AR, direct"].item(), overall[bar].item()
 _vector, _loop = overall["LSTM, direct"], overall["LSTM, closed loop"]
-_below = 1 - _vector.mean() / _ar
-assert 0.07 < _below < 0.09, f"direct, about 8 % below AR(132), not {_below:.1%}"
-assert max(_vector) < _ar, f"every direct LSTM beats AR(132), {_ar:.1f}: {_vector}"
-assert _vector.mean() < 0.97 * _loop.mean(), (
-    f"direct beats the loop: {_vector}, {_loop}"
-)
-assert abs(_loop.mean() / _ar - 1) < 0.06, (
-    f"the loop ties with AR(132), {_ar:.1f}: {_loop}"
-)
+assert bar == "AR, closed loop", f"validation prefers the closed loop: {found}"
+assert abs(_vector.mean() / _bar - 1) < 0.03, f"LSTM, {_vector}, near the bar, {_bar}"
+assert max(_vector) < _direct, f"each direct LSTM below direct AR {_direct}: {_vector}"
+assert 0.02 < 1 - _vector.mean() / _direct < 0.06, f"by about 4 %: {_vector}, {_direct}"
+assert _bar < _loop.mean(), f"on average the loop lies behind, {_bar:.1f}: {_loop}"
+assert set(verdict.values()) == {"undecided"}, f"all four are undecided: {verdict}"
 _spread = np.ptp(_loop) / np.ptp(_vector)
 assert _spread > 2, f"loops differ several times as much, not {_spread:.1f} times"
 _last = overall["persistence"].item()
 assert max(_loop) < 0.8 * _last, f"the loop is far better than persistence, {_last:.1f}"
-assert abs(_ar_loop / _ar - 1) < 0.03, (
-    f"AR(132) loses nothing in a loop: {_ar}, {_ar_loop}"
-)
+assert _bar < _direct, f"in a loop AR is better, not worse: {_bar}, {_direct}"
 assert np.ptp(losses) < 0.1 * min(losses), f"equally good at one month: {losses}"
 _ends = {name: errors.mean(axis=0)[[0, 23]] for name, errors in by_month.items()}
 _first = [one for one, _ in _ends.values()]
 assert 17.5 < min(_first) < max(_first) < 20.5, f"18 to 20 at one month: {_ends}"
 _others = [last for name, (_, last) in _ends.items() if name != "persistence"]
-assert 28.5 < min(_others) < max(_others) < 31.5, f"29 to 31 at 24 months: {_ends}"
+assert 27.5 < min(_others) < max(_others) < 31.5, f"28 to 31 at 24 months: {_ends}"
 
 # %%
 fig, ax = plt.subplots(figsize=(8, 3.8))
-lines = ("persistence", GREY), ("AR(132), direct", INK)
+lines = ("persistence", GREY), (bar, INK)
 for name, colour in (*lines, ("LSTM, closed loop", PURPLE), ("LSTM, direct", ORANGE)):
     rows = by_month[name]
     ahead = range(1, AHEAD + 1)
@@ -889,31 +980,33 @@ for name, colour in (*lines, ("LSTM, closed loop", PURPLE), ("LSTM, direct", ORA
 ax.set(xlabel="months ahead", ylabel="RMSE, sunspots", ylim=(15, 62))
 ax.set(
     xticks=[1, 6, 12, 18, 24],
-    title="The direct LSTM stays lowest, the loop is a lottery",
+    title="Linear model and direct LSTM lie close; the LSTM in a loop is a lottery",
 )
 ax.legend()
 show(
     fig,
     "Root mean squared error against months ahead, 1 to 24. All begin near 19. "
-    "Persistence climbs to about 60. The others reach about 30: the direct LSTM lowest "
-    "with a narrow band over five seeds, AR(132) above it, the closed loop in a wide "
-    "band around AR(132).",
+    "Persistence climbs to about 60. The others reach about 30: the linear model in a "
+    "closed loop and the direct LSTM, with a narrow band over five seeds, lie close "
+    "together; the LSTM in a closed loop has a wide band, most of it above them.",
 )
 
 # %% [markdown]
-# One month ahead, all are close. Then they part. The direct LSTM stays below AR(132),
-# by about 8 % over all months, and so does every one of the five starts. The closed
-# loop is far better than persistence, and on average level with the straight line. But
-# it is a lottery: its five networks differ several times as much as the direct ones.
+# One month ahead, all are close. Then they part. Every direct LSTM stays below the
+# *direct* AR, by about 4 % on average, but with other years that could turn. Against
+# the bar, the AR in a closed loop, all is undecided. The LSTM in a closed loop is far
+# better than persistence, but it is a lottery: its five networks differ several times
+# as much as the direct ones.
 #
 # Why? All five are almost equally good at what they were trained for, one month: the
 # last line printed above says how little they differ. In the loop they read their own
-# forecasts, which are smoother than measured months and a little wrong. Nothing in the
-# training told them what to do then, so each goes its own way, and small differences
-# are fed back 23 times. (Bengio et al. 2015 describe the same trouble in text, and a
-# cure.)
+# forecasts, which are smoother than measured months and a little wrong. Perhaps this is
+# it: nothing in the training told them what to do then, so each goes its own way, and
+# small differences are fed back 23 times. (Bengio et al. 2015 describe the same trouble
+# in text, and a cure.)
 #
-# Feeding back as such does not have to hurt: AR(132) loses nothing by it.
+# Feeding back as such does not have to hurt: for the AR, validation and test alike say
+# that the closed loop is the better way.
 
 # %%
 months = sunspots[test].index.to_timestamp()
@@ -921,7 +1014,7 @@ fig, axes = plt.subplots(2, sharex=True, sharey=True, figsize=(8, 5.4))
 for ax, ahead in zip(axes, (12, 24)):
     column = {
         "direct LSTM": ways["LSTM, direct"][0][:, ahead - 1],
-        "AR(132)": ways["AR(132), direct"][0][:, ahead - 1],
+        "AR": ways[bar][0][:, ahead - 1],
         "persistence": ways["persistence"][0][:, ahead - 1],
     }
     at = months[ahead - 1 :][: len(actual)]
@@ -930,15 +1023,16 @@ for ax, ahead in zip(axes, (12, 24)):
 show(
     fig,
     "Actual sunspots of the test years 1957 to 2009 in grey with forecasts made 12 and "
-    "24 months before. The forecasts of LSTM and AR(132) follow all five waves; they "
+    "24 months before. The forecasts of LSTM and AR follow all five waves; they "
     "fall short of the high peaks. Persistence is the same wave, 12 or 24 months late.",
 )
 
 # %% [markdown]
 # The picture says what one number cannot. Persistence is right about every wave and
 # late for all. The other two are nearly on time, but too low at most maxima, more so
-# at 24 months. That is not a bug: who is punished by the *square* of the error, and is
-# not sure how high the wave will rise, does best near the middle of what is possible.
+# at 24 months. That is what you should expect: a model that is penalised by the
+# *square* of the error, and cannot know how high the wave will rise, does best by
+# forecasting the average.
 #
 # ### Exercise 6.1 · Feed the forecasts back
 #
@@ -971,7 +1065,7 @@ checks.feed_back(feed_back)
 # ```
 #
 # Each forecast joins the series and is read like a measured value, and the oldest value
-# leaves the window. This is what AR(132) did above, and `closed_loop` with an LSTM,
+# leaves the window. This is what the AR did above, and `closed_loop` with an LSTM,
 # whose state takes the place of the window.
 #
 # </details>
@@ -1024,24 +1118,24 @@ years = months[start : start + 132]
 ax.plot(years, futures[:30].T, color=PURPLE, linewidth=0.5, alpha=0.3)
 low, high = np.quantile(futures, [0.1, 0.9], axis=0)
 ax.fill_between(years, low, high, color=PURPLE, alpha=0.2, label="80 % of 100 futures")
-ax.plot(years, quiet[0], color=PURPLE, label="no surprises")
+ax.plot(years, quiet.T, color=PURPLE, linewidth=1)
+ax.plot(years, quiet[0], color=PURPLE, linewidth=2.5, label="no surprises, 5 networks")
 ax.plot(years, sunspots[test].iloc[start : start + 132], color=INK, label="actual")
 ax.legend(loc="upper right")
 ax.set(ylabel="sunspots", title="From the minimum of 1986, the loop runs a whole cycle")
 show(
     fig,
-    "Eleven years from September 1986. A closed loop without surprises rises to a "
-    "maximum and falls again, like the actual sunspots, but later and not as high. A "
-    "band of 100 futures with surprises widens around it; at the maximum, many actual "
-    "months lie above the band.",
+    "Eleven years from September 1986. Five closed loops without surprises each rise "
+    "to a maximum and fall again, like the actual sunspots; heights and dates differ. "
+    "A band of 100 futures with surprises widens around the first; at the maximum, "
+    "many actual months lie above the band.",
 )
 
 # %% [markdown]
 # Nobody told the network that the sun has a cycle of eleven years, and yet, running
-# free for eleven years on its own output, it goes through one. So do all five: a
-# test of this lesson checks that each has its maximum after 30 to 100 months and falls
-# after it. Heights and dates differ. The fan is far wider after some years than at the
-# start: surprises are remembered.
+# free for eleven years on its own output, it goes through one. So do all five: each has
+# its maximum after 30 to 100 months and falls after it. Heights and dates differ. The
+# fan is far wider after some years than at the start: surprises are remembered.
 #
 # A fan makes a promise: 80 % of what really comes should lie in the band. **Predict:**
 # does it keep it, in quiet months and in active ones (above 50)?
@@ -1084,7 +1178,8 @@ assert sunspots[validation].mean() < sunspots[test].mean(), (
 # from the file, five seeds each. One of the long runs took us more than half a minute.)
 
 # %%
-stored = ["closed loop", "direct, 12 months a step", "direct, 1 month a step"]
+short = "direct, 1 month a step"
+stored = ["closed loop", "direct, 12 months a step", short]
 stored += ["the same, trained for longer"]
 score = {}
 for name in stored:
@@ -1092,7 +1187,11 @@ for name in stored:
     score[name] = {"rmse": np.array(runs["test"])}
     score[name]["validation"] = np.array(runs["validation"])
     low, mean, high = (f(score[name]["rmse"]) for f in (np.min, np.mean, np.max))
-    print(f"{name:30} RMSE {mean:.1f} ({low:.1f} to {high:.1f})")
+    loss = score[name]["validation"].mean()
+    print(f"{name:30} RMSE {mean:.1f} ({low:.1f} to {high:.1f})  validation {loss:.2f}")
+for name, error in (("AR", overall[bar]), (stored[1], score[stored[1]]["rmse"])):
+    low, high = seed_interval(score[short]["rmse"] - error, comparisons=6)
+    print(f"{short} - {name}: {low:.1f} to {high:.1f} over the seeds")
 
 # %% tags=["claims"]
 _yearly, _monthly, _longer = (score[name]["rmse"] for name in stored[1:])
@@ -1100,21 +1199,26 @@ assert _yearly.max() < _monthly.min(), f"a month a step is worse: {_monthly}, {_
 assert _monthly.max() < _longer.min(), f"trained for longer, worse: {_longer}"
 _losses = [score[name]["validation"].mean() for name in stored[2:]]
 assert _losses[1] < _losses[0], f"training longer lowers the validation loss: {_losses}"
-_tie = _monthly.mean() / _ar - 1
-assert abs(_tie) < 0.03, f"a month a step, a tie with AR(132), not {_tie:.1%}"
+_chosen = score[stored[1]]["validation"].mean()
+assert _losses[1] < _chosen, f"validation prefers the long one: {_losses}, {_chosen}"
+assert _bar < _monthly.mean(), f"a month a step lies behind the bar: {_monthly}"
+for _error in (overall[bar], _yearly):
+    _low, _high = seed_interval(_monthly - _error, comparisons=6)
+    assert _low > 0, f"over the seeds a month a step is worse: {_low}, {_high}"
 _ratio = _vector[0] / _yearly[0]
 assert abs(_ratio - 1) < 0.05, f"our network has the score of the file: {_ratio:.2f}"
-_loops = score["closed loop"]["rmse"]
-_half = 2.776 * _loops.std(ddof=1) / 5**0.5
-assert abs(_loops.mean() - _ar) < _half, f"the loop ties with AR(132), {_ar}: {_loops}"
 
 # %% [markdown]
-# - **Not that an LSTM beats a line.** Fed one month a step, with the same units, data
-#   and settings, the direct LSTM only ties with AR(132). How the question was put
-#   decided more than the cell.
+# - **Not that an LSTM beats a linear model.** Between the direct LSTM and the chosen AR
+#   the matter is undecided. Fed one month a step, with the same units, data and
+#   settings, the LSTM is worse in each of five starts. (That is the luck of the start
+#   alone: the files hold no single windows of these networks. And square roots were
+#   tried for the AR only. Perhaps they would help the LSTM too.)
 # - **Not that the validation part is enough.** Training longer *lowered* the
-#   validation loss and *raised* the error on the test. Twenty-six years hold two or
-#   three cycles; a network that is lucky on three cycles is chosen too easily.
+#   validation loss and *raised* the error on the test. Had we let the validation part
+#   choose among the three direct networks, it would have taken the worst. Twelve months
+#   a step was set by hand. Twenty-six years hold two or three cycles; a network that is
+#   lucky on three cycles is chosen too easily.
 # - **Not the uncertainty that matters.** Five seeds tell how much the random start
 #   changes. The test years are fixed, and they hold five cycles. With five other
 #   cycles, all the numbers would move, and no seed shows by how much.
@@ -1144,7 +1248,7 @@ assert abs(_loops.mean() - _ar) < _half, f"the loop ties with AR(132), {_ar}: {_
 #
 # It would keep everything, and add every step to it. The table of the race in section 5
 # shows what comes of that: with chrono for both gates the middle one of five runs took
-# 400 steps, with the forget gate only 2,400, and one run never learned.
+# 400 steps, with the forget gate only 2,400, and one had not learned after 4,000.
 #
 # </details>
 #
@@ -1154,7 +1258,7 @@ assert abs(_loops.mean() - _ar) < _half, f"the loop ties with AR(132), {_ar}: {_
 #
 # You would see hardly a difference. In the table of section 6, errors one month ahead
 # lie between 18 and 20 sunspots, persistence among them. At 24 months persistence is at
-# 59, and the others lie between 29 and 31.
+# 59, and the others lie between 28 and 31.
 #
 # </details>
 #
@@ -1167,9 +1271,10 @@ assert abs(_loops.mean() - _ar) < _half, f"the loop ties with AR(132), {_ar}: {_
 # - A forget gate with bias $b_f$ remembers for about $1 + e^{b_f}$ steps. Bias 1 is
 #   a memory of four steps.
 # - To remember for long, start with the forget gates open *and* the input gates shut.
-# - A sequence can be forecast directly or in a closed loop. The direct LSTM beats
-#   AR(132) on sunspots; the closed loop is level with it and depends on the start, but
-#   it can imagine many futures. Check whether they keep their promise.
+# - A sequence can be forecast directly or in a closed loop. On sunspots neither LSTM
+#   clearly beats a linear model whose order validation chose. The LSTM in a closed loop
+#   depends on the start, but it can imagine many futures. Check whether they keep their
+#   promise.
 #
 # **Next:** lesson 02.3 builds the GRU, which does with one state and two gates what the
 # LSTM does with two states and three.
@@ -1179,7 +1284,7 @@ assert abs(_loops.mean() - _ar) < _half, f"the loop ties with AR(132), {_ar}: {_
 def measure(seed, start=None, way="direct", **options):
     """A run of the race with this start, or a forecast of 24 months."""
     if start:
-        return race_run(seed, start)
+        return race_run(seed, start, **options)
     recent = pairs(264, AHEAD, test)[0]
     if way == "direct":
         model, history = train_direct(seed, **options)
@@ -1187,23 +1292,26 @@ def measure(seed, start=None, way="direct", **options):
     else:
         model, history = train_next_month(seed)
         forecast = closed_loop(model, recent, torch.zeros(len(recent), AHEAD))
+    forecast = scale.undo(forecast.numpy())
     return {
         "validation": round(min(history.validation), 3),
-        "test": round(rmse(scale.undo(forecast.numpy()), actual), 2),
+        "test": round(rmse(forecast, actual), 2),
+        "_items": ((forecast - actual) ** 2).mean(axis=1).tolist(),
     }
 
 
-def race_run(seed, start):
-    """Held-out error every 50 steps, until it is below 0.01 or 4,000 steps are done."""
+def race_run(seed, start, steps=4000):
+    """Held-out error every 50 steps, until it is below 0.01 or all steps are done."""
     long = float(np.log(T - 1))
     biases = {  # of the input gate and of the forget gate
         "forget bias 0": lambda: (0.0, 0.0),
         "forget bias 1": lambda: (0.0, 1.0),
         "chrono": chrono,
         "chrono, forget gate only": lambda: (0.0, chrono()[1]),
+        "chrono, input gate only": lambda: (chrono()[0], 0.0),
         "both at log 199": lambda: (-long, long),
     }
-    model, errors = learn(seed, biases[start], 4000)
+    model, errors = learn(seed, biases[start], steps)
     solved = errors[-1] < 0.01
     input_gate, forget_gate = gates_of(model) if solved else (None, None)
     return {
@@ -1220,14 +1328,7 @@ def gates_of(model):
     whose input gate tells marks apart best.
     """
     x = HELD_OUT[0].transpose(0, 1)
-    h = c = torch.zeros(x.shape[1], UNITS)
-    weights, seen = by_gate(model.lstm), {"i": [], "f": []}
-    with torch.no_grad():
-        for x_t in x:
-            h, c, now = lstm_cell(x_t, h, c, *weights)
-            for name, values in seen.items():
-                values.append(now[name])
-    i, f = (torch.stack(values) for values in seen.values())
+    i, f, _ = look_inside(model, x)
     marked = x[:, :, 1] == 1
     unit = (i[marked].mean(0) - i[~marked].mean(0)).argmax()
     return [
@@ -1249,14 +1350,32 @@ MEASURE = {
     "forget bias 1": {"start": "forget bias 1"},
     "chrono": {"start": "chrono"},
     "chrono, forget gate only": {"start": "chrono, forget gate only"},
+    "chrono, input gate only": {"start": "chrono, input gate only", "steps": 2500},
     "both at log 199": {"start": "both at log 199"},
 }
+COMPARED = [
+    ("direct, 12 months a step", "AR"),
+    ("direct, 12 months a step", "AR, direct"),
+    ("closed loop", "AR"),
+    ("direct, 12 months a step", "closed loop"),
+]
+
+
+def luck(items):
+    """The interval of each difference of mean squared errors over blocks of 5 years."""
+    made, found = {**ar, "AR": ar[bar]}, {}
+    items = items | {k: ((y - actual) ** 2).mean(axis=1) for k, y in made.items()}
+    for first, second in COMPARED:
+        difference = items[first] - items[second]
+        low, high = item_interval(difference, block=60, comparisons=6)
+        found[f"{first} - {second}"] = [round(low, 1), round(high, 1)]
+    return found
 
 
 def baselines():
     """RMSE in sunspots over 24 months."""
-    errors = {"persistence": ways["persistence"], "AR(132)": ways["AR(132), direct"]}
-    return {name: round(rmse(made[0], actual), 2) for name, made in errors.items()}
+    made = {"persistence": persistence(known, AHEAD), **ar}
+    return {name: round(rmse(forecast, actual), 2) for name, forecast in made.items()}
 
 
 def times():
@@ -1299,9 +1418,10 @@ def overview(results):
         ],
         [
             "sunspots, 24 months, RMSE",
-            f"persistence {simple['persistence']:.1f}, AR(132) {simple['AR(132)']:.1f}",
+            f"persistence {simple['persistence']:.1f}, AR chosen on validation "
+            f"{simple[bar]:.1f}",
             f"LSTM direct {mean['direct, 12 months a step']}, closed loop "
-            f"{mean['closed loop']}: a tie",
+            f"{mean['closed loop']}: undecided",
             2,
         ],
     ]

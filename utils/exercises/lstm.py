@@ -17,8 +17,13 @@ def _bias(f):
     return np.log(f / (1 - f))
 
 
+def _draw_steps(rng):  # a formula that is only nearly right shows for few steps
+    low, high = (2, 6) if rng.random() < 0.5 else (6, 150)
+    return {"n": int(rng.integers(low, high))}
+
+
 half_life_bias = Exercise(
-    draw=lambda rng: {"n": int(rng.integers(2, 150))},
+    draw=_draw_steps,
     right=lambda n: _bias(_gate(n)),
     verified="Biases for memories of 2 to 150 steps.",
     mistakes=[
@@ -29,6 +34,24 @@ half_life_bias = Exercise(
             """
             def half_life_bias(n):
                 return torch.log(torch.tensor(n - 1.0))
+            """,
+        ),
+        Mistake(
+            "The log of n is no bias for half. Which gate f leaves f^n = 0.5, and "
+            "which bias gives this gate?",
+            np.log,
+            """
+            def half_life_bias(n):
+                return np.log(n)
+            """,
+        ),
+        Mistake(
+            "Right but for the sign. A gate above one half needs a positive bias.",
+            lambda n: -_bias(_gate(n)),
+            """
+            def half_life_bias(n):
+                f = 0.5 ** (1 / n)
+                return np.log(1 / f - 1)
             """,
         ),
         Mistake(
@@ -74,24 +97,100 @@ half_life_bias = Exercise(
 
 def _draw_step(rng):
     B, inputs, H = rng.integers(1, 4, size=3)
+    if rng.random() < 0.4:
+        B, H = 4, 1  # the sizes with which a cut of the wrong axis raises no error
     states = {"x_t": (B, inputs), "h": (B, H), "c": (B, H)}
     weights = {"W_x": (4 * H, inputs), "W_h": (4 * H, H), "b": 4 * H}
     return draw_arrays(rng, states | weights)
 
 
-def _step(x_t, h, c, W_x, W_h, b, order="ifgo", squash=np.tanh, show=None):
-    blocks = np.split(x_t @ W_x.T + h @ W_h.T + b, 4, axis=1)
+def _unchanged(value):
+    return value
+
+
+def _shown(old, new):
+    return np.tanh(new)
+
+
+def _step(
+    x_t, h, c, W_x, W_h, b, order="ifgo", axis=1, gate=sigmoid, squash=np.tanh,
+    keep=_unchanged, write=_unchanged, hold=_unchanged, show=_shown,
+):  # fmt: skip
+    blocks = np.split(x_t @ W_x.T + h @ W_h.T + b, 4, axis=axis)
     a = dict(zip(order, blocks, strict=True))
-    i, f, o = (sigmoid(a[gate]) for gate in "ifo")
-    new = f * c + i * squash(a["g"])
-    return o * (np.tanh(new) if show is None else show(c, new)), new
+    i, f, o = (gate(a[name]) for name in "ifo")
+    new = hold(keep(f) * c + write(i) * squash(a["g"]))
+    return o * show(c, new), new
 
 
 one_lstm_step = Exercise(
     draw=_draw_step,
     right=_step,
-    verified="Both states, in batches of 1 to 3 with 1 to 3 inputs and units.",
+    verified="Both states, in batches of 1 to 4 with 1 to 3 inputs and units.",
     mistakes=[
+        Mistake(
+            "You cut between the sequences of the batch. The four blocks lie side by "
+            "side in every row: cut along dim 1 (in NumPy, axis 1).",
+            partial(_step, axis=0),
+            """
+            def one_lstm_step(x_t, h, c, W_x, W_h, b):
+                i, f, g, o = (x_t @ W_x.T + h @ W_h.T + b).chunk(4)
+                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+                return o.sigmoid() * c.tanh(), c
+            """,
+        ),
+        Mistake(
+            "In spite of its name, the forget gate says how much to keep: what does "
+            "the equation of c multiply by f?",
+            partial(_step, keep=lambda f: 1 - f),
+            """
+            def one_lstm_step(x_t, h, c, W_x, W_h, b):
+                i, f, g, o = (x_t @ W_x.T + h @ W_h.T + b).chunk(4, dim=1)
+                c = (1 - f.sigmoid()) * c + i.sigmoid() * g.tanh()
+                return o.sigmoid() * c.tanh(), c
+            """,
+        ),
+        Mistake(
+            "A gate lies between 0 and 1. Which function sees to that? It is missing.",
+            partial(_step, gate=_unchanged),
+            """
+            def one_lstm_step(x_t, h, c, W_x, W_h, b):
+                i, f, g, o = (x_t @ W_x.T + h @ W_h.T + b).chunk(4, dim=1)
+                c = f * c + i * torch.tanh(g)
+                return o * torch.tanh(c), c
+            """,
+        ),
+        Mistake(
+            "Not all of the candidate is written: which gate says how much?",
+            partial(_step, write=lambda i: 1),
+            """
+            def one_lstm_step(x_t, h, c, W_x, W_h, b):
+                i, f, g, o = (x_t @ W_x.T + h @ W_h.T + b).chunk(4, dim=1)
+                c = f.sigmoid() * c + g.tanh()
+                return o.sigmoid() * c.tanh(), c
+            """,
+        ),
+        Mistake(
+            "The memory itself is only multiplied and added to. The tanh belongs to "
+            "what is shown.",
+            partial(_step, hold=np.tanh, show=lambda old, new: new),
+            """
+            def one_lstm_step(x_t, h, c, W_x, W_h, b):
+                i, f, g, o = (x_t @ W_x.T + h @ W_h.T + b).chunk(4, dim=1)
+                c = torch.tanh(f.sigmoid() * c + i.sigmoid() * g.tanh())
+                return o.sigmoid() * c, c
+            """,
+        ),
+        Mistake(
+            "The memory itself is only multiplied and added to: one tanh too many.",
+            partial(_step, hold=np.tanh),
+            """
+            def one_lstm_step(x_t, h, c, W_x, W_h, b):
+                i, f, g, o = (x_t @ W_x.T + h @ W_h.T + b).chunk(4, dim=1)
+                c = torch.tanh(f.sigmoid() * c + i.sigmoid() * g.tanh())
+                return o.sigmoid() * torch.tanh(c), c
+            """,
+        ),
         Mistake(
             "The last two blocks of rows are exchanged: which stands third in PyTorch, "
             "which fourth?",
@@ -179,9 +278,8 @@ one_lstm_step = Exercise(
 
 
 def _draw_forecast(rng):
-    order = rng.integers(2, 4)
-    weights, known = rng.normal(size=order), rng.normal(size=order + 2)
-    steps = int(rng.integers(3, 6))
+    order, more, steps = rng.integers(2, 5), rng.integers(4), int(rng.integers(2, 13))
+    weights, known = rng.normal(size=order), rng.normal(size=order + more)
     return {"weights": weights.round(1), "known": known.round(1), "steps": steps}
 
 
@@ -203,8 +301,41 @@ def _from_the_oldest(weights, known, steps):
 feed_back = Exercise(
     draw=_draw_forecast,
     right=_feed_back,
-    verified="3 to 5 forecasts, from 2 or 3 weights.",
+    verified="2 to 12 forecasts, from 2 to 4 weights.",
     mistakes=[
+        Mistake(
+            "That is the first forecast alone. The next one reads it.",
+            lambda w, known, steps: _feed_back(w, known, 1)[0],
+            """
+            def feed_back(weights, known, steps):
+                for _ in range(steps):
+                    return weights @ known[-len(weights) :]
+            """,
+        ),
+        Mistake(
+            "That is the last forecast alone. Collect all of them.",
+            lambda w, known, steps: _feed_back(w, known, steps)[-1],
+            """
+            def feed_back(weights, known, steps):
+                window = list(known[-len(weights) :])
+                for _ in range(steps):
+                    forecast = sum(w * v for w, v in zip(weights, window))
+                    window = window[1:] + [forecast]
+                return forecast
+            """,
+        ),
+        Mistake(
+            "Each forecast joins the window in front. The newest value stands last.",
+            partial(_feed_back, move=lambda window, y: [y, *window[:-1]]),
+            """
+            def feed_back(weights, known, steps):
+                window, forecasts = list(known[-len(weights) :]), []
+                for _ in range(steps):
+                    forecasts.append(sum(w * v for w, v in zip(weights, window)))
+                    window = [forecasts[-1]] + window[:-1]
+                return forecasts
+            """,
+        ),
         Mistake(
             "All your forecasts are the same: none of them ever reads the one before "
             "it.",
