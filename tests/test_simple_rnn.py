@@ -1,7 +1,6 @@
 """Lesson 02.1: what its networks read and say, and that no future leaks in."""
 
 import numpy as np
-import pytest
 import torch
 from layers_by_hand import lesson
 
@@ -64,7 +63,16 @@ def test_no_earlier_forecast_changes_when_the_future_does():
         assert before[part][0].equal(after[part][0])  # it has seen no test month
 
 
-@pytest.mark.parametrize("name", ["simple_rnn", "choosing_a_model"])
-def test_the_interval_is_students(name):
-    mean, half = lesson(name).interval([1, 2, 3, 4, 5])
-    assert mean == 3 and half == pytest.approx(2.776 * 2.5**0.5 / 5**0.5, rel=0.002)
+def test_the_line_is_chosen_without_the_test_part():
+    series = load_sunspots().to_numpy()
+    spoiled = series.copy()
+    spoiled[chronological_split(len(series))[2]] = 1000
+    before, after = HERE.try_lines(series), HERE.try_lines(spoiled)
+    assert len(before) == 24 and before == after
+    spoiled[-700:] = 1000  # now validation months are spoiled as well
+    assert HERE.try_lines(spoiled) != before
+
+
+def test_the_error_of_each_month_ahead():
+    forecast, came = np.array([[1.0, 5.0], [1.0, 1.0]]), np.array([[1.0, 1.0]] * 2)
+    assert np.allclose(HERE.by_month(forecast, came), [0, 8**0.5])

@@ -11,8 +11,8 @@ def _draw_outputs(rng):
     return draw_arrays(rng, {"out": (2, rng.integers(3, 5), 2 * rng.choice([1, 2, 6]))})
 
 
-def _halves(out, forward, backward):
-    H = out.shape[2] // 2
+def _halves(out, forward, backward, H=None):
+    H = out.shape[2] // 2 if H is None else H
     return np.concatenate([out[:, forward, :H], out[:, backward, H:]], axis=1)
 
 
@@ -57,6 +57,25 @@ sum_up = Exercise(
             """,
         ),
         Mistake(
+            "The two directions do not take turns: the first half of the last axis is "
+            "the forward one.",
+            lambda out: np.concatenate([out[:, -1, ::2], out[:, 0, 1::2]], axis=1),
+            """
+            def sum_up(out):
+                return torch.cat((out[:, -1, ::2], out[:, 0, 1::2]), dim=-1)
+            """,
+        ),
+        Mistake(
+            "You halve the number of steps. The units are on the last axis.",
+            lambda out: _halves(out, -1, 0, out.shape[1] // 2),
+            """
+            def sum_up(out):
+                B, H, _ = out.shape
+                H = H // 2
+                return torch.cat([out[:, -1, :H], out[:, 0, H:]], 1)
+            """,
+        ),
+        Mistake(
             "A mean over the steps is a summary too, but not the one asked for.",
             lambda out: out.mean(axis=1),
             """
@@ -71,12 +90,14 @@ sum_up = Exercise(
 
 
 def _draw_losses(rng):
-    T = int(rng.integers(3, 5))
-    lengths = np.array([T, *rng.integers(1, T, size=2)])
-    real = np.arange(T) < lengths[:, None]
-    # Padding has a loss too: the network answers there as well.
+    # Padding has a loss too, as the network answers there as well. It looks like any
+    # other, and some real steps have a loss of 0: only the lengths tell what is real.
+    T = int(rng.integers(4, 7))
+    lengths = rng.permutation([T, *rng.integers(2, T, size=2)])
     losses = rng.uniform(0.1, 2, size=(3, T)).round(1)
-    return {"losses": np.where(real, losses, 9.9), "lengths": lengths}
+    losses[np.arange(3), rng.integers(lengths)] = 0
+    losses[np.arange(3), -1] *= rng.choice([0, 1, 20], size=3)
+    return {"losses": losses, "lengths": lengths}
 
 
 def _kept(losses, lengths, more=0):
@@ -132,6 +153,15 @@ mean_loss = Exercise(
             """,
         ),
         Mistake(
+            "A real step may have a loss of 0, and padding another one. Only `lengths` "
+            "says what is padding.",
+            lambda losses, lengths: losses[losses > 0].mean(),
+            """
+            def mean_loss(losses, lengths):
+                return losses[losses != 0].mean()
+            """,
+        ),
+        Mistake(
             "That is the sum.",
             lambda losses, lengths: _kept(losses, lengths).sum(),
             """
@@ -152,6 +182,8 @@ def _draw_batch(rng):
     T = int(rng.integers(4, 6))
     lengths = np.array([T, *rng.integers(2, T, size=2)])
     x = rng.permutation(np.arange(1, 3 * T + 1)).reshape(3, T)
+    x[np.arange(3), rng.integers(1, lengths)] = 0  # a real step, but not the first
+    x[0, -1] = 0  # the last one: what looks like padding is none
     real = np.arange(T) < lengths[:, None]
     return {"x": np.where(real, x, 0), "lengths": lengths}
 
@@ -160,6 +192,15 @@ def _read_back(x, lengths):
     places = lengths[:, None] - 1 - np.arange(x.shape[1])
     back = np.take_along_axis(x, np.maximum(places, 0), axis=1)
     return np.where(places >= 0, back, 0)
+
+
+def _without_zeros(x, lengths, within=False):
+    """Rows reversed that go by the zeros: without all of them, or those at the end."""
+    back = np.zeros_like(x)
+    for row, new in zip(x, back, strict=True):
+        kept = row[: np.flatnonzero(row)[-1] + 1] if within else row[row != 0]
+        new[: len(kept)] = kept[::-1]
+    return back
 
 
 def _without_first_step(x, lengths):
@@ -187,6 +228,32 @@ read_back = Exercise(
             """
             def read_back(x, lengths):
                 return x.flip(0)
+            """,
+        ),
+        Mistake(
+            "A real step may be 0, too, and keeps its place: ask `lengths`, not x, "
+            "what is padding.",
+            _without_zeros,
+            """
+            def read_back(x, lengths):
+                back = torch.zeros_like(x)
+                for i, row in enumerate(x):
+                    kept = row[row != 0].flip(0)
+                    back[i, : len(kept)] = kept
+                return back
+            """,
+        ),
+        Mistake(
+            "The zeros at the end of a row are not all padding: a real step may be 0. "
+            "`lengths` says how many steps are real.",
+            lambda x, lengths: _without_zeros(x, lengths, within=True),
+            """
+            def read_back(x, lengths):
+                back = x * 0
+                for i, row in enumerate(x):
+                    n = int(row.nonzero().max()) + 1
+                    back[i, :n] = row[:n].flip(0)
+                return back
             """,
         ),
         Mistake(

@@ -70,6 +70,20 @@ my_windows = Exercise(
             """,
         ),
         Mistake(
+            "Your targets begin one step late: the value right after the window is in "
+            "neither.",
+            partial(_cut, less=1, shift=1),
+            """
+            def my_windows(series, length, horizon):
+                known, future = [], []
+                for start in range(len(series) - length - horizon):
+                    end = start + length
+                    known.append(series[start:end])
+                    future.append(series[end + 1 : end + 1 + horizon])
+                return np.array(known), np.array(future)
+            """,
+        ),
+        Mistake(
             "Your windows lie end to end. Each should begin one step after the one "
             "before.",
             lambda s, length, horizon: _cut(s, length, horizon, stride=length),
@@ -169,25 +183,47 @@ standardised = Exercise(
 
 
 def _draw_training(rng):
-    B, inputs, outputs, steps = map(int, rng.integers(2, (4, 4, 4, 5)))
+    B, inputs, outputs, steps = map(int, rng.integers((2, 2, 2, 1), (4, 4, 4, 3)))
     torch.manual_seed(rng.integers(1000))
     layer = nn.Linear(inputs, outputs)
     pair = draw_arrays(rng, {"x": (B, inputs), "y": (B, outputs)})
     lr, limit = rng.uniform((0.2, 0.5), (0.6, 3)).round(1).tolist()
-    return {"layer": layer, **pair, "steps": steps, "lr": lr, "limit": limit}
+    # With one step, a loss made before the loop is right: only more steps fail.
+    return {"layer": layer, **pair, "steps": 2 * steps - 1, "lr": lr, "limit": limit}
 
 
-def _loop(zero="before", clip=True, optimizer=torch.optim.SGD, reduction="mean"):
+def _shorten(layer, limit):
+    nn.utils.clip_grad_norm_(layer.parameters(), limit)
+
+
+def _shorten_each(layer, limit):
+    for weight in layer.parameters():
+        nn.utils.clip_grad_norm_(weight, limit)
+
+
+def _cut_off(layer, limit):
+    nn.utils.clip_grad_value_(layer.parameters(), limit)
+
+
+def _loop(
+    zero="before",
+    clip=_shorten,
+    optimizer=torch.optim.SGD,
+    reduction="mean",
+    fresh=True,
+):
     def descend(layer, x, y, steps, lr, limit):
         x, y = torch.from_numpy(x).float(), torch.from_numpy(y).float()
         move = optimizer(layer.parameters(), lr=lr)
-        for _ in range(steps):
-            loss = nn.functional.mse_loss(layer(x), y, reduction=reduction)
+        loss = nn.functional.mse_loss(layer(x), y, reduction=reduction)
+        for step in range(steps):
+            if fresh and step:
+                loss = nn.functional.mse_loss(layer(x), y, reduction=reduction)
             if zero == "before":
                 move.zero_grad()
             loss.backward()
             if clip:
-                nn.utils.clip_grad_norm_(layer.parameters(), limit)
+                clip(layer, limit)
             if zero == "after":
                 move.zero_grad()
             move.step()
@@ -199,7 +235,7 @@ def _loop(zero="before", clip=True, optimizer=torch.optim.SGD, reduction="mean")
 descend = Exercise(
     draw=_draw_training,
     right=_loop(),
-    verified="Weight and bias after 2 to 4 steps, some of them clipped.",
+    verified="Weight and bias after 1 or 3 steps, some of them clipped.",
     mistakes=[
         Mistake(
             "From the second step on, old gradients are added to the new one.",
@@ -218,7 +254,7 @@ descend = Exercise(
         Mistake(
             "The steps are too long: was the gradient clipped when it was there, and "
             "before it was used?",
-            _loop(clip=False),
+            _loop(clip=None),
             """
             def descend(layer, x, y, steps, lr, limit):
                 optimizer = torch.optim.SGD(layer.parameters(), lr=lr)
@@ -227,6 +263,55 @@ descend = Exercise(
                     optimizer.zero_grad()
                     nn.utils.clip_grad_norm_(layer.parameters(), limit)
                     loss.backward()
+                    optimizer.step()
+                return layer.weight, layer.bias
+            """,
+        ),
+        Mistake(
+            "Was the loss computed once, before the loop? Each step needs a new one, "
+            "of the weights as they are now. (`retain_graph` is no cure.)",
+            _loop(fresh=False),
+            """
+            def descend(layer, x, y, steps, lr, limit):
+                optimizer = torch.optim.SGD(layer.parameters(), lr=lr)
+                loss = squared_error(layer(x), y)
+                for _ in range(steps):
+                    optimizer.zero_grad()
+                    loss.backward()
+                    nn.utils.clip_grad_norm_(layer.parameters(), limit)
+                    optimizer.step()
+                return layer.weight, layer.bias
+            """,
+        ),
+        Mistake(
+            "The gradients of weight and bias are clipped one by one. The limit is for "
+            "the length of all of them together.",
+            _loop(clip=_shorten_each),
+            """
+            def descend(layer, x, y, steps, lr, limit):
+                optimizer = torch.optim.SGD(layer.parameters(), lr=lr)
+                for _ in range(steps):
+                    optimizer.zero_grad()
+                    squared_error(layer(x), y).backward()
+                    for w in (layer.weight, layer.bias):
+                        length = w.grad.norm()
+                        if length > limit:
+                            w.grad *= limit / length
+                    optimizer.step()
+                return layer.weight, layer.bias
+            """,
+        ),
+        Mistake(
+            "Each number of the gradient is cut off at the limit, which turns its "
+            "direction. Shorten the gradient as a whole.",
+            _loop(clip=_cut_off),
+            """
+            def descend(layer, x, y, steps, lr, limit):
+                optimizer = torch.optim.SGD(layer.parameters(), lr=lr)
+                for _ in range(steps):
+                    optimizer.zero_grad()
+                    squared_error(layer(x), y).backward()
+                    nn.utils.clip_grad_value_(layer.parameters(), limit)
                     optimizer.step()
                 return layer.weight, layer.bias
             """,
