@@ -212,7 +212,7 @@ assert wrong > 0.1, f"reset before has other gradients, not {wrong:.3f} off only
 # If you copy weights between libraries, look first. (In Keras it is the option
 # `reset_after`.) At the end of section 5 you see what a mix-up costs in degrees.
 #
-# Why did cuDNN move the gate? Because of speed. When the reset comes after, nothing
+# The second form is also faster. When the reset comes after, nothing
 # stands between $h_{t-1}$ and its three matrices, so one product serves all three:
 
 
@@ -501,8 +501,8 @@ assert _calmer[0] < _calmer[1], f"validation weeks are calmer than training: {_c
 
 # %% [markdown]
 # For the next hour the other variables hardly matter. From six hours on they take off
-# more than a tenth of the error: the weather of tomorrow is on its way in the wind and
-# the pressure of today. The simple forecast is a strong one, as so often.
+# more than a tenth of the error. Which of them help most is another question, which
+# this table does not answer. The simple forecast is a strong one, as so often.
 #
 # Before the network, a trap. Most recipes fill gaps by *interpolation*, a straight
 # line from the value before the gap to the value after it.
@@ -520,7 +520,7 @@ _leak = 1 - leaky[0] / scores["ridge, all"][0]
 assert _leak > 0.01, f"the leak is worth over a hundredth at 1 hour, not {_leak:.2%}"
 
 # %% [markdown]
-# One hour ahead it is better by more than a hundredth, and worthless. To draw the line
+# One hour ahead it is better by more than one percent, and worthless. To draw the line
 # through a gap you need the value at its far end, and at forecast time that is the
 # *future*. No test for leaks in your split would notice: the split is clean, the
 # filling is not. We stay with the last known value.
@@ -720,17 +720,19 @@ assert _back > 0.5, f"but it takes back most of the loss, not {_back:.0%}"
 # line is ridge regression with all variables.
 #
 # - **1 hour:** every one of the five GRUs beats the straight line, by some 6 % on
-#   average. A weighted sum gives the wind the same weight at noon and at night. A
-#   network can let hour, wind and humidity work *together*.
-# - **6 hours:** level. Some seeds are better than the line, some worse. That is no
+#   average. Perhaps because a weighted sum gives the wind the same weight at noon and
+#   at night, while a network can let hour, wind and humidity work *together*. (Products
+#   of hour and wind would let the line do it too; they are not tried here.)
+# - **6 hours:** undecided. Some seeds are better than the line, some worse. That is no
 #   victory.
 # - **24 hours:** ridge regression wins. The GRU alone is worse by about 5 %.
 #
 # The row below the GRU is an attempt to have both. There the network corrects the
 # *ridge* forecast instead of persistence (`train_network(2, linear)`), so it starts
 # from the straight line and adds only what the line cannot say. At 24 hours that takes
-# back most of the loss. It still does not beat the line on its own. With one year of
-# data, the simple model is the right choice for tomorrow, and an honest table says so.
+# back most of the loss. It still does not beat the line on its own. On this test part
+# the simple model was better; section 7 shows that the validation part alone would have
+# chosen a network.
 #
 # This is what the forecasts look like, in a week chosen before we saw any: the first of
 # December.
@@ -860,9 +862,9 @@ _worst = max(net[0].max() for net in race.values())
 assert _worst < scores["ridge, all"][0], f"at 1 h all beat the line, not {_worst:.3f}"
 
 # %% [markdown]
-# At 1 hour the three are level: their intervals overlap, and all beat the line. At 6
-# hours the plain RNN falls behind. At 24 hours the GRU is the best of the networks, its
-# interval touches no other, and the straight line is better still. "Which cell is
+# At 1 hour the three are undecided: their intervals overlap, and all beat the line. At
+# 6 hours the plain RNN falls behind. At 24 hours the GRU is the best of the networks,
+# its interval touches no other, and the straight line is better still. "Which cell is
 # best?" has no answer without a task, a size and a horizon beside it.
 #
 # ### Exercise 6.1 · An interval from five seeds
@@ -1050,7 +1052,7 @@ assert (line > 0.99 * _bar).all(), f"the trained line is no better than ridge: {
 # - Turn angles into arrows before you fill gaps, and fill them only from the past.
 #   Interpolation looks into the future.
 # - Against ridge regression the GRU wins at 1 hour, draws at 6 and loses at 24. At
-#   equal size, RNN, LSTM and GRU are level at 1 hour, and the GRU leads them at 24.
+#   equal size, RNN, LSTM and GRU are undecided at 1 hour; the GRU leads them at 24.
 # - Intervals over seeds measure the luck of the start. They do not measure the luck of
 #   the weather.
 #

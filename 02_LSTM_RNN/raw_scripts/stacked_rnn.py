@@ -15,7 +15,7 @@
 # - say what `out`, `h_n` and `c_n` hold, and where dropout acts and where it does not;
 # - train a character model with a carried state and truncated backpropagation, and
 #   measure whether carrying helps;
-# - measure in bits how well a model knows names, beside strong simple models;
+# - measure in bits how well a model knows names, beside models that count;
 # - compare depth with width at an equal number of parameters;
 # - draw new names, and find out how many of them are copied.
 #
@@ -353,8 +353,9 @@ assert 3.1 < ngrams[3] < 3.15, f"the best counts pay 3.12 bits, not {ngrams[3]:.
 
 # %% [markdown]
 # Three letters of context are best, on the validation part and on the test. Longer
-# contexts are too rare to help. The best simple model pays 3.12 bits: that is the score
-# to beat.
+# contexts are too rare to help this way of smoothing. The best of these models pays
+# 3.12 bits. That is the score to beat here, and not the best that counting can do:
+# stronger smoothing (Kneser and Ney 1995) is not tried in this lesson.
 #
 # ### Exercise 3.1 · Score in bits
 #
@@ -774,9 +775,9 @@ assert 0.4 < _share < 0.7, f"about half of the cost is our scoring, not {_share:
 # %% [markdown]
 # The network trained with a carried state pays less, with all five seeds (with the
 # fourth by almost nothing), when it may carry on. The other does not care, as it
-# should: the name before tells nothing. So about half of what carrying costs is our way
-# of scoring. The other half these numbers do not explain. We keep to the empty state,
-# which treats all models alike.
+# should: the name before tells nothing. So a part of what carrying costs is our way of
+# scoring; how large a part differs from seed to seed. We keep to the empty state, which
+# treats all models alike.
 #
 # ## 7 · Drawing new names
 #
