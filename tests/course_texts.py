@@ -3,9 +3,9 @@
 import nbformat
 from markdown_it import MarkdownIt
 
-from tools.build import ROOT, lessons
+from tools.build import ROOT, notebooks
 
-NOTEBOOKS = [path for _, path in lessons() if path.is_file()]
+NOTEBOOKS = [path for _, path in notebooks() if path.is_file()]
 GUIDES = [
     path
     for path in sorted(ROOT.rglob("*.md"))

@@ -8,7 +8,7 @@ import functools
 from types import SimpleNamespace
 
 import torch
-from lesson_functions import load_lesson
+from lesson_functions import ROOT, load_lesson
 from torch import nn
 from torch.nn.functional import linear
 
@@ -17,12 +17,12 @@ CLOSE = {torch.float64: 1e-10, torch.float32: 2e-4}
 
 @functools.cache
 def lesson(name):
-    folder = "01_Introduction_to_RNN" if name == "rnn_intro" else "02_LSTM_RNN"
-    return load_lesson(f"{folder}/raw_scripts/{name}.py")
+    (script,) = ROOT.glob(f"[0-9]*/**/raw_scripts/{name}.py")
+    return load_lesson(script.relative_to(ROOT))
 
 
 def rnn(x, states, weights):
-    every = lesson("simple_rnn").rnn_layer(x, states[0][0], *weights)
+    every = lesson("sunspots_further").rnn_layer(x, states[0][0], *weights)
     return every, every[-1:]
 
 
@@ -33,16 +33,14 @@ def lstm(x, states, weights):
 
 
 def lstm_cells(x, states, weights):
-    """The cell of lesson 02.2 with its weights by gate, step after step."""
-    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    """The cell of lesson 02.2, step after step."""
     here, (h,), (c,) = lesson("lstm"), *states
-    by_gate = here.by_gate(SimpleNamespace(**dict(zip(names, weights, strict=True))))
-    every = []
+    layer, every = SimpleNamespace(parameters=lambda: weights), []
     for x_t in x:
         before = c
-        h, c, gates = here.lstm_cell(x_t, h, c, *by_gate)
-        assert torch.equal(c, gates["f"] * before + gates["i"] * gates["g"])
-        assert torch.equal(h, gates["o"] * c.tanh())
+        h, c, (i, f, g, o) = here.lstm_cell(x_t, h, c, layer)
+        assert torch.equal(c, f * before + i * g)
+        assert torch.equal(h, o * c.tanh())
         every.append(h)
     return torch.stack(every), h[None], c[None]
 
@@ -59,16 +57,21 @@ def fast_gru(x, states, weights):
 
 def stacked(x, states, weights):
     layers = [weights[k : k + 4] for k in range(0, len(weights), 4)]
-    return lesson("stacked_rnn").stacked(x, *states, layers)
+    return lesson("copies_and_hits").stacked(x, *states, layers)
+
+
+@functools.cache
+def bidirectional_by_hand():
+    return load_lesson("02_LSTM_RNN/going_deeper/raw_scripts/a_clean_leak_test.py")
 
 
 def read(x, states, weights):
-    every = lesson("bidirectional_rnn").read(x.transpose(0, 1), *weights)
+    every = bidirectional_by_hand().read(x.transpose(0, 1), *weights)
     return every.transpose(0, 1), every[None, :, -1]
 
 
 def read_both_ways(x, states, weights):
-    here = lesson("bidirectional_rnn")
+    here = bidirectional_by_hand()
     every, last = here.read_both_ways(x.transpose(0, 1), *weights)
     return every.transpose(0, 1), last
 

@@ -46,6 +46,8 @@ def test_more_comparisons_widen_and_two_runs_agree():
 def test_one_rule_two_words():
     assert judge((1, 2), (0.1, 3)) == judge((-2, -1)) == "clear"
     assert judge((1, 2), (-0.1, 3)) == judge((0, 2)) == judge((-1, 0)) == "undecided"
+    # Each leaves 0 out, but on sides that contradict one another.
+    assert judge((1, 2), (-3, -1)) == judge((-3, -1), (1, 2)) == "undecided"
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,18 @@ import pytest
 import torch
 from IPython.core.compilerop import CachingCompiler
 
-from utils.exercises import ARRAYS_FIRST, Exercise
+from utils.exercises import (
+    ARRAYS_FIRST,
+    Challenge,
+    Exercise,
+    Miss,
+    draw_arrays,
+    rnn_intro,
+)
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPTS = sorted(ROOT.glob("0*/raw_scripts/*.py"))
+SCRIPTS = [path for path in SCRIPTS if path.stem != "pytorch_in_ten_minutes"]
 CELL = re.compile(r"^# %%(.*)\n((?:(?!# %%).*\n)*)", re.MULTILINE)
 FOLDED = re.compile(r"<summary>Solution.*?\n```python\n(.*?)```\n(.*?)</details>", re.S)
 # What an answer finds in its lesson: imports, and what one solution takes over.
@@ -69,7 +77,7 @@ def told(capsys):  # told(exercise, answer) is what is printed
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_lesson_has_the_exercises_of_its_module_and_three_questions(script):
     module = importlib.import_module(f"utils.exercises.{script.stem}")
-    made = [n for n, v in vars(module).items() if isinstance(v, Exercise)]
+    made = [n for n, v in vars(module).items() if isinstance(v, Exercise | Challenge)]
     assert [name for name, *_ in exercises_in(script)] == made
     assert 2 <= len(made) <= 4
     source = script.read_text(encoding="utf-8")
@@ -82,6 +90,7 @@ def test_a_lesson_has_the_exercises_of_its_module_and_three_questions(script):
 
 
 FOUND = [found for script in SCRIPTS for found in exercises_in(script)]
+FOUND = [found for found in FOUND if isinstance(found[1], Exercise)]
 
 
 @pytest.mark.parametrize("found", FOUND, ids=lambda found: found[0])
@@ -108,6 +117,36 @@ def test_an_exercise_and_what_each_answer_is_told(found, told, default_dtype):
     assert memorised.startswith("✘")
     broken = told(exercise, lambda *given: 1 / 0)
     assert "ZeroDivisionError" in broken and "Hint" not in broken
+
+
+MEAN = Challenge(
+    lambda answer: abs(answer([1, 2, 6]) - 3),
+    0.5,
+    "is {score:.1f} off, the goal is {goal}.",
+    [Miss("Take the mean.", lambda score: score > 2, "")],
+)
+SCORED = {
+    "is 0.4": (lambda x: 2.6, "✔ <lambda> is 0.4 off, the goal is 0.5.\n"),
+    "too far": (lambda x: 2, "✘ <lambda> is 1.0 off, the goal is 0.5.\n"),
+    "hinted": (max, "✘ max is 3.0 off, the goal is 0.5.\nHint: Take the mean.\n"),
+    "not a number": (
+        lambda x: float("nan"),
+        "✘ <lambda> is nan off, the goal is 0.5.\n",
+    ),
+    "stub": (lambda x: ..., "<lambda>: not attempted yet. Replace the dots, then run "),
+    "error": (lambda x: x[9], "✘ <lambda> cannot be scored yet: an error: IndexError"),
+}
+
+
+@pytest.mark.parametrize("case", SCORED)
+def test_a_challenge_is_scored(case, told):
+    answer, said = SCORED[case]
+    assert told(MEAN, answer).startswith(said)
+
+
+def test_a_challenge_may_want_a_high_score(told):
+    high = Challenge(lambda answer: answer(), 0.9, "{score}, {goal}", [], lower=False)
+    assert told(high, lambda: 0.9)[0] + told(high, lambda: 0.8)[0] == "✔✘"
 
 
 # --- the engine, on a small exercise --------------------------------------------------
@@ -204,6 +243,25 @@ def test_an_error_is_shown_with_the_learners_own_line(cell, told):
     names = {"torch": torch, "g": typed("def g(x):\n    return 1 / 0", "g", {})}
     line = told(pair, typed(cell, "f", names)).partition("in the line: ")[2]
     assert line == CELLS[cell] + "\n"
+
+
+FORWARD = {"1 / 0": "in the line: 1 / 0", "x": "yet: None", "return x": r"\(64, 8\)"}
+
+
+@pytest.mark.parametrize("line", FORWARD)
+def test_a_challenge_shows_no_line_of_the_check(line, told):
+    cell = f"class F(nn.Module):\n def forward(self, x):\n  self.w = 1\n  {line}"
+    net = typed(cell, "F", {"nn": torch.nn})
+    net.parameters = lambda self: [torch.nn.Parameter(torch.ones(1))]
+    said = told(rnn_intro.Reader, net)
+    assert re.search(FORWARD[line], said) and "network" not in said
+
+
+def test_an_error_in_a_helper_is_shown_with_the_learners_line(told):
+    cell = "def f(x, k):\n    return draw_arrays(x, k)"
+    names = {"draw_arrays": draw_arrays}
+    line = told(pair, typed(cell, "f", names)).partition("in the line: ")[2]
+    assert line == "return draw_arrays(x, k)\n"
 
 
 @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])

@@ -40,7 +40,22 @@ def test_a_figure_is_shown_with_its_alt_and_closed(ax, shown):
     assert shown[0]["text/plain"] == 'a < b, "c"'
 
 
-@pytest.mark.parametrize("alt", ["", "  "])
+def test_a_name_stands_for_its_text_beside_a_script(ax, shown, monkeypatch, tmp_path):
+    monkeypatch.setattr(plotting, "ROOT", tmp_path)
+    for folder, texts in {
+        "01/raw_scripts": '{"fades": "It fades from {start}."}',
+        "02/going_deeper/raw_scripts": '{"grows": "It grows."}',
+    }.items():
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.alt.json").write_text(texts)
+    plotting.show(ax.figure, "fades", start=0.5)
+    plotting.show(ax.figure, "grows")
+    plotting.show(ax.figure, "a set {1, 2}")
+    told = [bundle["text/plain"] for bundle in shown]
+    assert told == ["It fades from 0.5.", "It grows.", "a set {1, 2}"]
+
+
+@pytest.mark.parametrize("alt", ["", "  ", "no_such_name"])
 def test_a_figure_without_alt_is_refused(ax, alt):
     with pytest.raises(ValueError, match="alt must say"):
         plotting.show(ax.figure, alt)
@@ -86,9 +101,3 @@ def test_a_band_is_median_and_range(ax):
     assert ax.lines[0].get_ydata().tolist() == [2, 2]
     corners = ax.collections[0].get_paths()[0].vertices
     assert corners[:, 1].min() == 1 and [0, 9] in corners.tolist()
-
-
-def test_a_heatmap_is_blue_below_zero_and_orange_above(ax):
-    plotting.plot_heatmap(np.array([[-1.0, 0, 4]]), ax)
-    red, blue = ax.images[0].to_rgba([[-4.0, 0, 4]])[0, :, [0, 2]]
-    assert blue[0] > red[0] and red[2] > blue[2] and min(red[1], blue[1]) > 0.99

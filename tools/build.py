@@ -29,6 +29,9 @@ import nbformat
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Every lesson, in the order of the course: script -> notebook, in the topic's folder.
 LESSONS = {
+    "01_Introduction_to_RNN/raw_scripts/pytorch_in_ten_minutes.py": (
+        "PyTorch_in_Ten_Minutes"
+    ),
     "01_Introduction_to_RNN/raw_scripts/rnn_intro.py": "RNN_Introduction",
     "02_LSTM_RNN/raw_scripts/simple_rnn.py": "1_Simple_RNN",
     "02_LSTM_RNN/raw_scripts/lstm.py": "2_LSTM",
@@ -37,9 +40,44 @@ LESSONS = {
     "02_LSTM_RNN/raw_scripts/bidirectional_rnn.py": "5_Bidirectional_RNN",
     "02_LSTM_RNN/raw_scripts/choosing_a_model.py": "6_Choosing_a_Model",
 }
+# What is beside the path: script -> notebook, and the script of the lesson it deepens.
+DEEPER = {
+    "01_Introduction_to_RNN/going_deeper/raw_scripts/gradients_through_time.py": (
+        "Gradients_Through_Time",
+        "01_Introduction_to_RNN/raw_scripts/rnn_intro.py",
+    ),
+    "01_Introduction_to_RNN/going_deeper/raw_scripts/why_gates.py": (
+        "Why_Gates",
+        "01_Introduction_to_RNN/raw_scripts/rnn_intro.py",
+    ),
+    "02_LSTM_RNN/going_deeper/raw_scripts/sunspots_further.py": (
+        "Sunspots_Further",
+        "02_LSTM_RNN/raw_scripts/simple_rnn.py",
+    ),
+    "02_LSTM_RNN/going_deeper/raw_scripts/lstm_further.py": (
+        "LSTM_Further",
+        "02_LSTM_RNN/raw_scripts/lstm.py",
+    ),
+    "02_LSTM_RNN/going_deeper/raw_scripts/a_clean_leak_test.py": (
+        "A_Clean_Leak_Test",
+        "02_LSTM_RNN/raw_scripts/bidirectional_rnn.py",
+    ),
+    "02_LSTM_RNN/going_deeper/raw_scripts/choosing_further.py": (
+        "Choosing_Further",
+        "02_LSTM_RNN/raw_scripts/choosing_a_model.py",
+    ),
+    "02_LSTM_RNN/going_deeper/raw_scripts/gru_further.py": (
+        "GRU_Further",
+        "02_LSTM_RNN/raw_scripts/gru.py",
+    ),
+    "02_LSTM_RNN/going_deeper/raw_scripts/copies_and_hits.py": (
+        "Copies_and_Hits",
+        "02_LSTM_RNN/raw_scripts/stacked_rnn.py",
+    ),
+}
 # Where the course lives on GitHub, OWNER/NAME. `--repository` writes it here.
 REPOSITORY = ""
-CONTENTS = "../README.md#the-lessons-in-order"
+CONTENTS = "README.md#the-lessons-in-order"
 # JupyterLab marks a notebook as modified on opening if the display name is another one.
 METADATA = {
     "kernelspec": {
@@ -73,13 +111,23 @@ def lessons():
     return paths
 
 
+def deeper():
+    """(script, notebook) of every notebook of going_deeper/."""
+    scripts = {ROOT / name: notebook for name, (notebook, _) in DEEPER.items()}
+    return [(s, s.parents[1] / f"{notebook}.ipynb") for s, notebook in scripts.items()]
+
+
+def notebooks():
+    """(script, notebook) of everything that is built."""
+    return lessons() + deeper()
+
+
 def label(path):
-    """What a notebook is called in links: 01 Introduction to RNN, 02.1 Simple RNN."""
-    topic, _, title = path.parent.name.partition("_")
+    """What a lesson is called in links: 01 RNN Introduction, 02.1 Simple RNN."""
+    topic = path.parent.name.partition("_")[0]
     number, _, rest = path.stem.partition("_")
-    if number.isdigit():
-        return f"{topic}.{number} {rest}".replace("_", " ")
-    return f"{topic} {title}".replace("_", " ")
+    name = f"{topic}.{number} {rest}" if number.isdigit() else f"{topic} {path.stem}"
+    return name.replace("_", " ")
 
 
 def colab(path, repository):
@@ -88,16 +136,23 @@ def colab(path, repository):
 
 
 def navigation(script, repository):
-    """The links of a lesson to its neighbours and to Colab, as Markdown."""
-    order = lessons()
-    place = [other for other, _ in order].index(script)
-    here = order[place][1]
-    lines = [f"[All lessons]({CONTENTS})"]
-    for word, position in (("before", place - 1), ("next", place + 1)):
+    """The links of a notebook to its neighbours and to Colab, as Markdown."""
+    order, here = lessons(), dict(notebooks())[script]
+
+    def to(path):
+        return os.path.relpath(path, here.parent).replace(os.sep, "/")
+
+    lines = [f"[All lessons]({to(ROOT / CONTENTS)})"]
+    if (script, here) in order:
+        place = order.index((script, here))
+        near = {"before": place - 1, "next": place + 1}
+    else:
+        lesson = ROOT / DEEPER[script.relative_to(ROOT).as_posix()][1]
+        near = {"belongs to": [other for other, _ in order].index(lesson)}
+    for word, position in near.items():
         if 0 <= position < len(order):
             path = order[position][1]
-            to = os.path.relpath(path, here.parent).replace(os.sep, "/")
-            lines.append(f"{word}: [{label(path)}]({to})")
+            lines.append(f"{word}: [{label(path)}]({to(path)})")
     if repository:
         lines.append(f"[open in Colab]({colab(here, repository)})")
     return "\n· ".join(lines)
@@ -107,7 +162,7 @@ def from_script(script, repository=None):
     """The notebook that a script stands for, without outputs."""
     repository = REPOSITORY if repository is None else repository
     notebook = from_text(script.read_text(encoding="utf-8"))
-    if script in [other for other, _ in lessons()]:
+    if script in dict(notebooks()):
         add_links(notebook, script, repository)
     for cell in notebook.cells:
         if cell.cell_type == "code" and "\nREPOSITORY = " in cell.source:
@@ -242,7 +297,7 @@ def set_repository(address):
             "address https://github.com/OWNER/NAME as the browser shows it."
         )
     name, texts = match[1], {}
-    for script, path in lessons():
+    for script, path in notebooks():
         texts[path] = nbformat.writes(with_old_outputs(script, path, name)) + "\n"
     readme, here = ROOT / "README.md", pathlib.Path(__file__)
     texts[readme] = with_colab(readme.read_text(encoding="utf-8"), name)
@@ -264,12 +319,12 @@ def main(arguments=None):
         return set_repository(options.repository)
     chosen = [
         (script, path)
-        for script, path in lessons()
+        for script, path in notebooks()
         if not options.name
         or any(n in str(script.relative_to(ROOT)) for n in options.name)
     ]
     if not chosen:
-        known = ", ".join(script.stem for script, _ in lessons())
+        known = ", ".join(script.stem for script, _ in notebooks())
         raise Problem(f"no script matches {', '.join(options.name)}. Known: {known}")
     if options.check:
         stale = [path for script, path in chosen if not is_current(script, path)]

@@ -46,13 +46,18 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tools.build import lessons
+from tools.build import notebooks
 
 SEEDS = [0, 1, 2, 3, 4]
 CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 HEADER = ["Task", "Simple forecasts", "Networks", "Lesson"]
 NO_SCORES = "options", "chosen", "selection"  # of an entry of "scores"
+
+
+def lessons():
+    """(script, notebook) of every lesson that has something to measure."""
+    return [(s, p) for s, p in notebooks() if '"measure"' in s.read_text("utf-8")]
 
 
 def result_path(script):

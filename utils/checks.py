@@ -4,20 +4,20 @@ import copy
 import dis
 import random
 import re
-import traceback
 import warnings
+from traceback import extract_tb
 
 import numpy as np
 import torch
 
 # What errors say when two shapes do not fit; those about one index say it as well.
 SHAPES = re.compile("(?s)(?!.*(bounds|range|inhomog)).*(shape|size|dim|mismatch)")
+OURS = re.compile(r"[/\\]utils[/\\]|-packages")  # files that are not the learner's
 
 
-def check(answer, exercise):
-    """Print what there is to say about an answer, which may be any callable. A loop in
-    it that never ends is left to the stop button of the notebook.
-    """
+def check(answer, exercise, judge=None):
+    """Print what there is to say about an answer, which may be any callable."""
+    # A loop in it that never ends is left to the stop button of the notebook.
     name = getattr(answer, "__name__", type(answer).__name__)
     dtype = torch.get_default_dtype()
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
@@ -27,7 +27,7 @@ def check(answer, exercise):
         elif not callable(answer):
             print(f"✘ {name} is no function: pass your function itself, not called.")
         else:
-            _judge(name, answer, exercise)
+            (judge or _judge)(name, answer, exercise)
     except KeyboardInterrupt:
         print(f"✘ {name} was stopped. Does a loop in it never end?")
     finally:  # the lesson goes on as if nothing had run in between
@@ -99,13 +99,15 @@ def _same(wanted, found):
     if isinstance(wanted, BaseException):
         return isinstance(found, BaseException)
     try:
+        if isinstance(wanted, torch.nn.Module):  # only a mistake returns one
+            wanted, found = tuple(wanted.parameters()), tuple(found.parameters())
         if isinstance(wanted, tuple):  # a list or an array will do
             return len(wanted) == len(found) and all(map(_same, wanted, found))
         wanted, found = _array(wanted), _array(found)
         if wanted.shape != found.shape or wanted.dtype.kind == "U":
             return np.array_equal(wanted, found)
         return np.allclose(found, wanted, rtol=1e-4, atol=1e-4, equal_nan=True)
-    except (TypeError, ValueError):  # None, an error, a list of unequal parts
+    except (AttributeError, TypeError, ValueError):  # None, a list of unequal parts
         return False
 
 
@@ -120,7 +122,7 @@ def _array(result):
 def _show(value):
     """A value in a few lines: its numbers, and their shape if they have one."""
     if isinstance(value, BaseException):
-        return _tell(value)
+        return tell(value)
     if isinstance(value, tuple):
         parts = [_show(part) for part in value]
         between = ",\n" if "\n" in "".join(parts) else ", "
@@ -135,14 +137,13 @@ def _show(value):
     return f"{text}  shape {numbers.shape}" if numbers.ndim else text
 
 
-def _tell(error):
+def tell(error):
     """An error, and the line of the learner's own code in which it was raised."""
-    said = f"an error: {type(error).__name__}: {error}"
-    frames = traceback.extract_tb(error.__traceback__)[1:]  # without _call
-    frames = [f for f in frames if "-packages" not in f.filename]
+    frames = [f for f in extract_tb(error.__traceback__) if not OURS.search(f.filename)]
     lines = [f.line for f in frames if f.line and f.filename == frames[0].filename]
-    if lines:
-        said += f"\nin the line: {lines[-1]}"
+    if not lines:  # the check itself stumbled over what it was given
+        return _show(None) if "NoneType" in str(error) else str(error) or repr(error)
+    said = f"an error: {type(error).__name__}: {error}\nin the line: {lines[-1]}"
     kinds = ValueError | RuntimeError | IndexError  # others speak about names
     if isinstance(error, kinds) and SHAPES.match(str(error)):
         said += "\nTwo shapes do not fit: print both, just before that line."

@@ -2,8 +2,8 @@
 
 Two kinds of luck are told apart: that of the seeds (the random start and the order of
 the data), and that of the test items (other names, words or days). A difference is
-"clear" if 0 lies outside both intervals, and else "undecided". `comparisons` is how
-many differences are looked at side by side: each interval then gets the level
+"clear" if both intervals lie on the same side of 0, else "undecided". `comparisons` is
+how many differences are looked at side by side: each interval then gets the level
 1 - 0.05 / comparisons (Bonferroni).
 """
 
@@ -46,9 +46,10 @@ def item_interval(differences, block=1, comparisons=1, draws=5000):
 
 
 def judge(*intervals):
-    """'clear' if 0 lies outside all intervals (low, high), and else 'undecided'."""
-    clear = all(low > 0 or high < 0 for low, high in intervals)
-    return "clear" if clear else "undecided"
+    """'clear' if all (low, high) lie on the same side of 0, and else 'undecided'."""
+    above = all(low > 0 for low, high in intervals)
+    below = all(high < 0 for low, high in intervals)
+    return "clear" if above or below else "undecided"
 
 
 def _checked(differences, comparisons):

@@ -10,21 +10,12 @@ import numpy as np
 
 def rmse(forecast, actual):
     """Root of the mean squared error, in the units of the data."""
-    return float(np.sqrt(np.mean(_errors(forecast, actual) ** 2)))
-
-
-def mae(forecast, actual):
-    """Mean absolute error, in the units of the data."""
-    return float(np.mean(np.abs(_errors(forecast, actual))))
-
-
-def _errors(forecast, actual):
     forecast, actual = np.asarray(forecast), np.asarray(actual)
     if forecast.shape != actual.shape:  # (N, 1) - (N,) would quietly become (N, N)
         raise ValueError(
             f"forecast {forecast.shape} and actual {actual.shape} must have one shape"
         )
-    return forecast - actual
+    return float(np.sqrt(np.mean((forecast - actual) ** 2)))
 
 
 def persistence(known, horizon=1):

@@ -51,17 +51,36 @@ def use_style():
     )
 
 
-def show(fig, alt, updates=None):
+def show(fig, alt, updates=None, **values):
     """Display a figure with a text alternative, and close it.
 
-    `alt` says what the picture shows to someone who cannot see it. Returns nothing, or,
-    with `updates="new"`, a handle: `show(other, alt, updates=handle)` then replaces the
-    picture in place. In a plain Python script it prints the alternative.
+    `alt` says what the picture shows to someone who cannot see it: a text, or the name
+    of one in a file raw_scripts/*.alt.json of the course, with {places} for `values`.
+    Returns nothing, or, with `updates="new"`, a handle: `show(other, alt,
+    updates=handle)` then replaces the picture in place. In a plain Python script it
+    prints the alternative.
+
+    Raises ValueError for an empty text and for a name that no file has.
     """
+    alt = _alternative(alt).format(**values)
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", dpi=fig.dpi * 1.5)
     plt.close(fig)
     return _show_image(Image.open(buffer), alt, updates, width=fig.get_figwidth() * 100)
+
+
+def _alternative(name):
+    """The text of this name; a text of several words stands for itself."""
+    if " " in name.strip() or not name.strip():
+        return name.replace("{", "{{").replace("}", "}}")
+    for path in ROOT.glob("[0-9]*/**/raw_scripts/*.alt.json"):
+        texts = json.loads(path.read_text(encoding="utf-8"))
+        if name in texts:
+            return texts[name]
+    raise ValueError(
+        f"alt must say in words what the figure shows, or be the name of a text in "
+        f"raw_scripts/*.alt.json; {name!r} is neither"
+    )
 
 
 def show_slide(topic, number):
@@ -103,23 +122,25 @@ def _show_image(image, alt, updates=None, width=800):
 def explore(draw, **sliders):
     """Show the figure of `draw` and draw it again whenever a slider moves.
 
-    `draw` takes the sliders' values by name and returns (figure, alt). The first figure
-    stays in the saved notebook, where sliders are dead.
+    `draw` takes the sliders' values by name and returns (figure, alt), alt as for
+    `show`; its {places} get the sliders' values. The first figure stays in the saved
+    notebook, where sliders are dead.
     """
     import ipywidgets as widgets
 
     def values():
         return {name: slider.value for name, slider in sliders.items()}
 
-    handle = show(*draw(**values()), updates="new")
+    def draw_again(updates):
+        return show(*draw(**values()), updates=updates, **values())
+
+    handle = draw_again("new")
     if handle is None:  # a plain script: nobody can move a slider
         return
     for slider in sliders.values():
         slider.continuous_update = False  # draw once it is let go
         slider.style.description_width = "initial"
-        slider.observe(
-            lambda change: show(*draw(**values()), updates=handle), names="value"
-        )
+        slider.observe(lambda change: draw_again(handle), names="value")
     box = widgets.HBox(list(sliders.values()))
     names = ", ".join(slider.description for slider in sliders.values())
     view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
@@ -174,14 +195,3 @@ def plot_band(x, runs, ax, label, colour):
         color=colour,
         va="center",
     )
-
-
-def plot_heatmap(values, ax, limit=None):
-    """An array (rows, columns) in colour: blue below zero, white, orange above."""
-    limit = limit or abs(values).max() or 1
-    colours = plt.matplotlib.colors.LinearSegmentedColormap.from_list(
-        "course", [BLUE, "white", ORANGE]
-    )
-    picture = ax.imshow(values, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
-    ax.grid(False)
-    ax.figure.colorbar(picture, ax=ax, pad=0.01)

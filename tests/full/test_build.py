@@ -12,7 +12,14 @@ import pytest
 from course_texts import markdown
 
 from tools import build
-from tools.build import Problem, from_text, lessons, navigation, set_repository
+from tools.build import (
+    Problem,
+    from_text,
+    lessons,
+    navigation,
+    notebooks,
+    set_repository,
+)
 from tools.course_copy import copy_course
 
 TITLE = "# %% [markdown]\n# # A lesson\n\n"
@@ -58,15 +65,17 @@ def test_a_build_stores_outputs_numbers_cells_and_keeps_claims_quiet(tmp_path):
     assert [cell.outputs[0].text for cell in notebook.cells] == ["1\n", "2\n"]
 
 
-@pytest.mark.parametrize("script, path", lessons(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("script, path", notebooks(), ids=lambda path: path.stem)
 def test_a_lesson_links_to_its_neighbours_at_top_and_bottom(script, path):
     links = navigation(script, build.REPOSITORY)
     cells = nbformat.read(path, 4).cells
     assert cells[0].source.startswith("# ")
     assert cells[0].source.partition("\n\n")[2].startswith(links)
     assert cells[-1].source.endswith(links) and markdown(path).count(links) == 2
-    assert ("next: " in links) == (script != lessons()[-1][0])
-    assert ("before: " in links) == (script != lessons()[0][0])
+    path_of_learners = [other for other, _ in lessons()]
+    assert ("next: " in links) == (script in path_of_learners[:-1])
+    assert ("before: " in links) == (script in path_of_learners[1:])
+    assert ("belongs to: " in links) == (script not in path_of_learners)
 
 
 # Owners below are pages of GitHub itself (github.com/settings, /login): nobody can have
@@ -98,19 +107,20 @@ def test_what_is_not_on_github_is_refused(text):
 
 
 def test_the_address_is_written_everywhere_and_outputs_stay(course):
-    old = {path: nbformat.read(path, 4) for _, path in lessons()}
+    old = {path: nbformat.read(path, 4) for _, path in notebooks()}
     command = [sys.executable, str(course / "tools" / "build.py"), "--repository"]
     address = "https://github.com/settings/rnn-course"
     subprocess.run([*command, address + ".git"], check=True)
     once, readme = files(course), (course / "README.md").read_text(encoding="utf-8")
-    for _, path in lessons():
+    for _, path in notebooks():
         notebook = nbformat.read(path, 4)
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         assert f'REPOSITORY = "{address}.git"' in code[0].source
         stored = [cell.outputs for cell in old[path].cells if cell.cell_type == "code"]
         assert [cell.outputs for cell in code] == stored
         link = build.colab(path, "settings/rnn-course")
-        assert markdown(path).count(f"[open in Colab]({link})") == 2 and link in readme
+        assert markdown(path).count(f"[open in Colab]({link})") == 2
+        assert (link in readme) == (path in dict(lessons()).values())
     checked = subprocess.run([*command[:2], "--check"], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
     subprocess.run([*command, "settings/rnn-course"], check=True)

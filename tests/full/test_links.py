@@ -14,7 +14,7 @@ import urllib.parse
 import pytest
 from course_texts import GUIDES, MARKDOWN, NOTEBOOKS, markdown, short, tokens
 
-from tools.build import ROOT
+from tools.build import ROOT, lessons
 
 SCHEMES = ("http:", "https:", "mailto:", "attachment:", "data:")
 
@@ -111,4 +111,4 @@ def test_a_link_is_found_wherever_it_stands():
 def test_every_lesson_is_in_the_readme_in_order():
     links = [t for t in targets(markdown(ROOT / "README.md")) if t.endswith(".ipynb")]
     local = [link for link in links if not link.startswith("https:")]
-    assert local == [short(path) for path in NOTEBOOKS]
+    assert local == [short(path) for _, path in lessons()]

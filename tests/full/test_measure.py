@@ -1,6 +1,7 @@
 """The files of results are what the lessons measure; the tool does what it says."""
 
 import pathlib
+import re
 import signal
 import statistics
 import subprocess
@@ -80,20 +81,11 @@ def test_lessons_share_their_simple_forecasts():
     assert simple["forecast"]["persistence"] == near["persistence"][1]
 
 
-def test_the_guide_quotes_the_file_of_its_lesson():
-    file, script = FILES["rnn_intro"], LESSONS["rnn_intro"]
-    guide = (script.parents[1] / "README.md").read_text(encoding="utf-8").split()
-    kept = file["baselines"]["one step keeps"]
-    for quoted in (
-        f"about {statistics.mean(file['scores']['last step only']['test']):.0f} times",
-        f"keeps only {kept['tanh 1.0 inputs 1.0']:.2f} of the gradient",
-        f"inputs ten times smaller a step keeps {kept['tanh 1.0 inputs 0.1']:.2f}",
-        f"one step back multiplies by {kept['linear 1.2']:.2f}",
-        f"keeps {kept['lstm 0']:.2f}, {kept['lstm 1']:.2f} and all of the gradient",
-        "less than a thousandth is left after fifty steps",
-    ):
-        assert quoted in " ".join(guide)
-    assert kept["lstm 1"] ** 50 < 0.001
+def test_the_guide_of_01_gives_no_prediction_away():
+    """Who reads it first can still predict: it has only the numbers of lessons."""
+    root = pathlib.Path(measure.__file__).parents[1]
+    guide = (root / "01_Introduction_to_RNN/README.md").read_text("utf-8")
+    assert not re.findall(r"\b(?!0\d\.\d\b)\d+\.\d+|\d ?%|\d\^\{?-?\d", guide)
 
 
 def test_the_table_is_that_of_the_files():

@@ -7,10 +7,10 @@ import re
 import nbformat
 import pytest
 
-from tools.build import LESSONS, ROOT, from_script, lessons, parts
+from tools.build import DEEPER, LESSONS, ROOT, from_script, notebooks, parts
 
 NOTEBOOKS = pytest.mark.parametrize(
-    "script,path", lessons(), ids=[path.stem for _, path in lessons()]
+    "script,path", notebooks(), ids=[path.stem for _, path in notebooks()]
 )
 
 
@@ -58,16 +58,16 @@ def test_no_cell_hides_its_value(script, path):
 @NOTEBOOKS
 def test_set_up_cell_is_the_same_everywhere_short_and_folded(script, path):
     cell = code_cells(path)[0]
-    assert cell.source == code_cells(lessons()[0][1])[0].source
+    assert cell.source == code_cells(notebooks()[0][1])[0].source
     assert len([line for line in cell.source.splitlines() if line.strip()]) <= 12
     assert cell.metadata["jupyter"] == {"source_hidden": True}  # for JupyterLab
     assert cell.metadata["cellView"] == "form"  # for Colab
 
 
-def test_every_script_and_notebook_is_in_the_list_of_lessons():
+def test_every_script_and_notebook_is_in_a_list_of_the_builder():
     scripts = {p.relative_to(ROOT).as_posix() for p in ROOT.glob("[0-9]*/**/*.py")}
     scripts -= {name for name in scripts if "/concepts/" in name}
-    assert scripts == set(LESSONS)
+    assert scripts == {*LESSONS, *DEEPER}
     paths = set(ROOT.glob("[0-9]*/**/*.ipynb"))
     paths -= {path for path in paths if ".ipynb_checkpoints" in path.parts}
-    assert paths == {path for _, path in lessons()}
+    assert paths == {path for _, path in notebooks()}

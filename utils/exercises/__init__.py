@@ -2,7 +2,8 @@
 
 To add one, write `name = Exercise(...)` in the module of its lesson, and in the script
 of the lesson the task, a stub, `checks.name(name)` and the folded solution. The tests
-find it.
+find it. `Challenge` instead of `Exercise` is for what is trained or built and has a
+score to reach.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from utils.checks import check
+from utils.checks import check, tell
 
 # What arrays are handed over as: tensors of a dtype, or NumPy arrays (None). An answer
 # is right if it is right for one of them. Arrays come first where std() or isnan() mean
@@ -41,6 +42,49 @@ class Exercise:
 
     def __call__(self, answer):
         check(answer, self)
+
+
+@dataclass
+class Miss:
+    """A usual way not to reach the goal of a challenge, and what is said about it."""
+
+    hint: str
+    applies: Callable  # applies(score) tells whether to show the hint
+    wording: str  # an answer that misses so, as a learner would write it, for the tests
+
+
+@dataclass
+class Challenge:
+    """An exercise that builds or trains something. Call it with the answer.
+
+    Its score, on data that the answer has not seen, must reach a goal. A check may take
+    20 CPU-seconds.
+    """
+
+    score: Callable  # score(answer) calls the answer and returns a number
+    goal: float
+    told: str  # "has {score:.2f} ..., the goal is {goal}"
+    misses: list[Miss]  # at least two
+    lower: bool = True  # whether a lower score is better
+    needs: tuple = ()  # what the solution uses of the lesson's assignments
+
+    def __call__(self, answer):
+        check(answer, self, _reach)
+
+
+def _reach(name, answer, challenge):
+    torch.manual_seed(0)
+    try:
+        score = float(challenge.score(answer))
+    except (Exception, SystemExit) as error:
+        print(f"✘ {name} cannot be scored yet: {tell(error)}")
+        return
+    goal = challenge.goal
+    done = score <= goal if challenge.lower else score >= goal
+    print("✔" if done else "✘", name, challenge.told.format(score=score, goal=goal))
+    for miss in challenge.misses:
+        if not done and miss.applies(score):
+            print(f"Hint: {miss.hint}")
 
 
 def draw_arrays(rng, shapes):

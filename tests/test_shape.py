@@ -1,0 +1,43 @@
+"""Every lesson is one sitting, and README and lesson say how long it takes."""
+
+import json
+import pathlib
+import re
+import statistics
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+LESSONS = sorted(ROOT.glob("[0-9]*/*.ipynb"))
+ROW = re.compile(r"\]\((\S+\.ipynb)\).* (\d+) min \|$", re.MULTILINE)
+TIMES = dict(ROW.findall((ROOT / "README.md").read_text(encoding="utf-8")))
+LINE_OF_TEXT = re.compile(r"\s*[fr]?[\"'].*[\"'],?\s*\)?$")
+
+
+def code_lines(cell):
+    lines = "".join(cell["source"]).splitlines()
+    return [x for x in lines if x.strip() and not x.strip().startswith("#")]
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_is_one_sitting(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = [c for c in cells if c["cell_type"] == "code" and code_lines(c)][1:]
+    sizes = [len(code_lines(cell)) for cell in code]
+    texts = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
+    words = len(re.findall(r"\w+", "\n".join(texts)))
+    assert len(code) <= 25 and statistics.median(sizes) <= 6 and max(sizes) <= 20
+    assert 8 <= words / sum(sizes) <= 15
+    # 150 words and 5 lines of code a minute, 6 for an exercise, 1 for a figure.
+    outputs = [str(output) for cell in code for output in cell["outputs"]]
+    texts_in_code = sum(
+        bool(LINE_OF_TEXT.match(line)) for cell in code for line in code_lines(cell)
+    )
+    exercises = sum("checks." in "".join(cell["source"]) for cell in code)
+    figures = sum("<img alt=" in output for output in outputs)
+    minutes = words / 150 + (sum(sizes) - texts_in_code) / 5 + 6 * exercises + figures
+    assert minutes < 60.5
+    told = re.search(r"\b[Aa]bout (\d+)\s+minutes", texts[0])
+    assert told, "the first cell must say: About ... minutes"
+    assert abs(int(told[1]) - minutes) <= 3.5 and int(told[1]) % 5 == 0
+    assert TIMES[path.relative_to(ROOT).as_posix()] == told[1]
