@@ -1,270 +1,290 @@
 """The exercises of 01, Introduction to recurrent neural networks."""
 
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
+import torch
 
-from utils.exercises import Exercise, Mistake, draw_arrays
+from utils.exercises import Challenge, Exercise, Miss, Mistake
 
-# --- Exercise 2.1: count the weights --------------------------------------------------
-
-
-def _draw_sizes(rng):
-    inputs, units, outputs = map(int, rng.integers(1, 9, size=3))
-    return {"inputs": inputs, "units": units, "outputs": outputs}
+# --- Exercise 3.1: rising or falling? -------------------------------------------------
 
 
-def _weights(inputs, units, outputs, state=None, biases=2, read=1, read_bias=1):
-    rnn = units * (inputs + (state or units) + biases)
-    return rnn + read * outputs * (units + read_bias)
+def rising_or_falling(n):
+    """n series of 8 noisy steps (n, 8), and 1 for each that rises, 0 for each that
+    falls (n,). Every series starts at a random level.
+    """
+    rises = torch.randint(2, (n,)).float()
+    sign, level = 2 * rises[:, None] - 1, torch.randn(n, 1)
+    return level + sign * torch.linspace(-1, 1, 8) + 0.5 * torch.randn(n, 8), rises
 
 
-number_of_weights = Exercise(
-    draw=_draw_sizes,
-    right=_weights,
-    verified="Networks with 1 to 8 inputs, units and outputs.",
-    mistakes=[
-        Mistake(
-            "PyTorch keeps the bias of the cell in two parts; yours is one.",
-            partial(_weights, biases=1),
-            """
-            def number_of_weights(inputs, units, outputs):
-                return units * (inputs + units + 1) + outputs * (units + 1)
-            """,
+TIPS = {
+    (64, 1): "End with `.squeeze(-1)`.",
+    (1, 64): "`last` has an axis of layers in front: take `last[0]`.",
+    (8,): "`states[-1]` is the last series; `states[:, -1]` is the last step of each.",
+}
+
+
+def _percent_right(network_class):
+    network = network_class()
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(300):
+        x, rises = rising_or_falling(64)
+        given = network(x)
+        if given.shape != rises.shape:
+            shape = tuple(given.shape)
+            raise TypeError(
+                f"forward returns the shape {shape}, not (64,). {TIPS.get(shape, '')}"
+            )
+        loss = ((given - rises) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    torch.manual_seed(1)  # series that it was not trained on
+    x, rises = rising_or_falling(4000)
+    with torch.no_grad():
+        right = (network(x) > 0.5) == (rises > 0.5)
+        percent = 100 * right.double().mean()
+        if percent >= 95:
+            _insist_on_a_memory(network, x)
+    return percent
+
+
+def _insist_on_a_memory(network, x):
+    """Refuse what tells rising from falling without reading step by step."""
+    longer = torch.cat([x, x], dim=1)[:9, :12]
+    try:
+        one, two, none = (network(k * longer) for k in (1, 2, 0))
+    except (RuntimeError, ValueError, IndexError):
+        raise TypeError(
+            "it is right on 8 steps, but fails on 12. An RNN reads step by step, so "
+            "the number of steps does not matter."
+        ) from None
+    if torch.allclose(two + none, 2 * one, atol=1e-4):
+        raise TypeError(
+            "it is right, but no more than a weighted sum of the values. Build an RNN, "
+            "with tanh at every step."
+        )
+
+
+_READER = """
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.RNN(1, 4, batch_first=True)
+            self.answer = nn.Linear(4, 1)
+
+        def forward(self, x):
+            states, last = self.rnn(x.unsqueeze(-1))
+            return self.answer(states[:, -1]).squeeze(-1)
+    """
+
+Reader = Challenge(
+    score=_percent_right,
+    goal=95,
+    told="is right on {score:.1f} % of 4,000 unseen series, the goal is {goal} %.",
+    lower=False,
+    misses=[
+        Miss(
+            "No better than a coin toss: the order of the values does not reach the "
+            "answer. Does the RNN read them one after the other?",
+            lambda score: score < 60,
+            _READER.replace("x.unsqueeze(-1)", "x.mean(dim=1)[:, None, None]"),
         ),
-        Mistake(
-            "That is the RNN alone. What does the linear layer add?",
-            partial(_weights, read=0),
-            """
-            def number_of_weights(inputs, units, outputs):
-                rnn = nn.RNN(inputs, units)
-                return sum(w.numel() for w in rnn.parameters())
-            """,
-        ),
-        Mistake(
-            "The linear layer has a bias as well, one number for each output.",
-            partial(_weights, read_bias=0),
-            """
-            def number_of_weights(inputs, units, outputs):
-                W_x, W_h, b, W_y = inputs * units, units**2, units, units * outputs
-                return W_x + W_h + 2 * b + W_y
-            """,
-        ),
-        Mistake(
-            "W_h leads from the state to the state: how many rows and columns has it?",
-            lambda i, h, o: _weights(i, h, o, state=i),
-            """
-            def number_of_weights(inputs, units, outputs):
-                cell = 2 * (inputs * units + units)
-                return cell + units * outputs + outputs
-            """,
-        ),
-        Mistake(
-            "No bias is counted: the cell has two for each unit, the linear layer one "
-            "for each output.",
-            partial(_weights, biases=0, read_bias=0),
-            """
-            def number_of_weights(inputs, units, outputs):
-                return inputs * units + units * units + units * outputs
-            """,
-        ),
-    ],
-)
-
-# --- Exercise 3.1: write the loop for a batch -----------------------------------------
-
-
-def _draw_network(rng):
-    T, B, inputs, H = rng.integers(2, 4, size=4)
-    shapes = {"x": (T, B, inputs), "W_x": (H, inputs), "W_h": (H, H), "b": H}
-    return draw_arrays(rng, shapes)
-
-
-def _last_state(x, W_x, W_h, b, squash=np.tanh):
-    h = np.zeros((x.shape[1], len(b)))
-    for x_t in x:
-        h = squash(x_t @ W_x.T + h @ W_h.T + b)
-    return h
-
-
-def _all_states(x, W_x, W_h, b):
-    return np.array(
-        [_last_state(x[: t + 1], W_x, W_h, b) for t in range(len(x))],
-    )
-
-
-last_state = Exercise(
-    draw=_draw_network,
-    right=_last_state,
-    verified="2 or 3 steps, sequences, inputs and units.",
-    mistakes=[
-        Mistake(
-            "The last step knows nothing of the steps before it: where does the old "
-            "state enter?",
-            lambda x, W, U, b: _last_state(x, W, 0 * U, b),
-            """
-            def last_state(x, W_x, W_h, b):
-                for x_t in x:
-                    h = torch.zeros(x.shape[1], len(b))
-                    h = torch.tanh(x_t @ W_x.T + h @ W_h.T + b)
-                return h
-            """,
-        ),
-        Mistake(
-            "Nothing squashes your states.",
-            partial(_last_state, squash=lambda a: a),
-            """
-            def last_state(x, W_x, W_h, b):
-                h = 0 * b
-                for t in range(len(x)):
-                    h = x[t] @ W_x.T + h @ W_h.T + b
-                return h
-            """,
-        ),
-        Mistake(
-            "The constant for each unit is missing.",
-            lambda x, W, U, b: _last_state(x, W, U, 0 * b),
-            """
-            def last_state(x, W_x, W_h, b):
-                h = np.zeros((x.shape[1], W_h.shape[0]))
-                for x_t in x:
-                    h = np.tanh(x_t @ W_x.T + h @ W_h.T)
-                return h
-            """,
-        ),
-        Mistake(
-            "Your loop runs over the sequences. Which axis of x holds the steps?",
-            lambda x, W, U, b: _last_state(x.swapaxes(0, 1), W, U, b),
-            """
-            def last_state(x, W_x, W_h, b):
-                h = torch.zeros(len(x), len(b))
-                for t in range(x.shape[1]):
-                    h = torch.tanh(x[:, t] @ W_x.T + h @ W_h.T + b)
-                return h
-            """,
-        ),
-        Mistake(
-            "W_h has to be transposed: it is square, so no shape warns you.",
-            lambda x, W, U, b: _last_state(x, W, U.T, b),
-            """
-            def last_state(x, W_x, W_h, b):
-                h = torch.zeros(x.shape[1], len(b))
-                for x_t in x:
-                    h = torch.tanh(x_t @ W_x.T + torch.matmul(h, W_h) + b)
-                return h
-            """,
-        ),
-        Mistake(
-            "Both matrices have to be transposed: the states stand in rows.",
-            lambda x, W, U, b: _last_state(x, W.T, U.T, b),
-            """
-            def last_state(x, W_x, W_h, b):
-                h = 0
-                for x_t in x:
-                    a = x_t @ W_x + b
-                    h = np.tanh(a + h @ W_h if np.ndim(h) else a)
-                return h
-            """,
-        ),
-        Mistake(
-            "You return the states of all steps; asked is the last one.",
-            _all_states,
-            """
-            def last_state(x, W_x, W_h, b):
-                h, states = torch.zeros(x.shape[1], len(b)), []
-                for x_t in x:
-                    h = torch.tanh(x_t @ W_x.T + h @ W_h.T + b)
-                    states.append(h)
-                return torch.stack(states)
-            """,
-        ),
-        Mistake(
-            "You return the state after the first step; the loop has to go on.",
-            lambda x, W, U, b: _last_state(x[:1], W, U, b),
-            """
-            def last_state(x, W_x, W_h, b):
-                h = torch.zeros(x.shape[1], len(b))
-                for x_t in x:
-                    h = torch.tanh(x_t @ W_x.T + h @ W_h.T + b)
-                    return h
-            """,
+        Miss(
+            "That is what one value alone can tell. Does the answer read the state "
+            "after the last step? Does the RNN have `batch_first=True`, and more than "
+            "one unit?",
+            lambda score: 75 < score < 86,
+            _READER.replace("states[:, -1]", "states[:, 0]"),
         ),
     ],
 )
 
-# --- Exercise 4.1: one step back ------------------------------------------------------
+# --- Exercise 4.1: what is kept -------------------------------------------------------
 
 
-def _draw_step_back(rng):
-    H = rng.integers(2, 4)
-    given = draw_arrays(rng, {"grad_h": H, "h": H, "W_h": (H, H)})
-    given["h"] = rng.choice([-0.9, -0.7, 0.6, 0.8], size=H)  # where tanh is flat
-    return given
+def _draw_unit(rng):
+    return {"w": round(rng.uniform(0.5, 1.5), 1), "steps": int(rng.integers(2, 6))}
 
 
-back_one_step = Exercise(
-    draw=_draw_step_back,
-    right=lambda g, h, W: W.T @ ((1 - h**2) * g),
-    verified="States and slopes of 2 or 3 units.",
+def _kept(w, steps, slope=lambda before, after: 1 - after**2, join=np.prod):
+    states = [0.5]
+    for _ in range(steps):
+        states.append(np.tanh(w * states[-1]))
+    pairs = pairwise(states)
+    return join([slope(before, after) * w for before, after in pairs])
+
+
+kept = Exercise(
+    draw=_draw_unit,
+    right=_kept,
+    verified="Weights from 0.5 to 1.5, and 2 to 5 steps.",
     mistakes=[
         Mistake(
-            "W_h leads forwards. Rows and columns change places on the way back.",
-            lambda g, h, W: W @ ((1 - h**2) * g),
+            "Take the slope at the new state, after tanh.",
+            partial(_kept, slope=lambda before, after: 1 - before**2),
             """
-            def back_one_step(grad_h, h, W_h):
-                return W_h @ (grad_h - h * h * grad_h)
+            def kept(w, steps):
+                h, share = 0.5, 1.0
+                for _ in range(steps):
+                    share *= (1 - h**2) * w
+                    h = np.tanh(w * h)
+                return share
             """,
         ),
         Mistake(
-            "The squashing is left out: where is the slope of tanh?",
-            lambda g, h, W: W.T @ g,
+            "Each factor has two parts; where does w come in?",
+            lambda w, steps: _kept(w, steps) / w**steps,
             """
-            def back_one_step(grad_h, h, W_h):
-                return grad_h @ W_h
+            def kept(w, steps):
+                h, share = 0.5, 1.0
+                for _ in range(steps):
+                    h = np.tanh(w * h)
+                    share *= 1 - h**2
+                return share
+            """,
+        ),
+        Mistake(
+            "Does h start at 0.5? And each factor has two parts: where is the slope "
+            "of tanh?",
+            partial(_kept, slope=lambda before, after: 1),
+            """
+            def kept(w, steps):
+                return w**steps
+            """,
+        ),
+        Mistake(
+            "That is the factor of the last step alone. Multiply those of all steps.",
+            partial(_kept, join=lambda factors: factors[-1]),
+            """
+            def kept(w, steps):
+                h = 0.5
+                for _ in range(steps):
+                    h = np.tanh(w * h)
+                    share = (1 - h**2) * w
+                return share
+            """,
+        ),
+        Mistake(
+            "The factors follow one another, so they are multiplied, not added.",
+            partial(_kept, join=sum),
+            """
+            def kept(w, steps):
+                h, share = 0.5, 0.0
+                for _ in range(steps):
+                    h = np.tanh(w * h)
+                    share = share + (1 - h**2) * w
+                return share
+            """,
+        ),
+        Mistake(
+            "These are the factors. Multiply them: what is left is one number.",
+            partial(_kept, join=np.array),
+            """
+            def kept(w, steps):
+                h, factors = 0.5, []
+                for _ in range(steps):
+                    h = np.tanh(w * h)
+                    factors.append((1 - h**2) * w)
+                return factors
+            """,
+        ),
+        Mistake(
+            "These are the products after each step. Return the last one.",
+            partial(_kept, join=np.cumprod),
+            """
+            def kept(w, steps):
+                h, factors = 0.5, []
+                for _ in range(steps):
+                    h = np.tanh(w * h)
+                    factors.append((1 - h**2) * w)
+                return np.cumprod(factors)
+            """,
+        ),
+        Mistake(
+            "You take one step too many.",
+            lambda w, steps: _kept(w, steps + 1),
+            """
+            def kept(w, steps):
+                h, share = 0.5, 1.0
+                for _ in range(steps + 1):
+                    h = np.tanh(w * h)
+                    share *= (1 - h**2) * w
+                return share
+            """,
+        ),
+        Mistake(
+            "You take one step too few: `range(1, n)` has n - 1 numbers.",
+            lambda w, steps: _kept(w, steps - 1),
+            """
+            def kept(w, steps):
+                h, share = 0.5, 1.0
+                for _ in range(1, steps):
+                    h = np.tanh(w * h)
+                    share *= (1 - h**2) * w
+                return share
+            """,
+        ),
+        Mistake(
+            "Your w is always 0.8; take the one that is handed over.",
+            lambda w, steps: _kept(0.8, steps),
+            """
+            def kept(w, steps):
+                w = 0.8
+                h, share = 0.5, 1.0
+                for _ in range(steps):
+                    h = np.tanh(w * h)
+                    share *= (1 - h**2) * w
+                return share
             """,
         ),
         Mistake(
             "h has been through tanh already; your slope sends it through again.",
-            lambda g, h, W: W.T @ ((1 - np.tanh(h) ** 2) * g),
+            partial(_kept, slope=lambda before, after: 1 - np.tanh(after) ** 2),
             """
-            def back_one_step(grad_h, h, W_h):
-                slope = 1 - torch.tanh(h).square()
-                return W_h.T @ (slope * grad_h)
+            def kept(w, steps):
+                h, share = 0.5, 1.0
+                for _ in range(steps):
+                    h = np.tanh(w * h)
+                    share = share * w * (1 - np.tanh(h) ** 2)
+                return share
             """,
         ),
         Mistake(
-            "Forwards, tanh comes last. So which of the two comes first on the way "
-            "back?",
-            lambda g, h, W: (1 - h**2) * (W.T @ g),
+            "That is the state itself. How much of a change in h_0 does it show?",
+            lambda w, steps: _state(w, steps),
             """
-            def back_one_step(grad_h, h, W_h):
-                back = np.zeros(len(h))
-                for i in range(len(h)):
-                    for j in range(len(h)):
-                        back[i] += (1 - h[i] ** 2) * W_h[j, i] * grad_h[j]
-                return back
-            """,
-        ),
-        Mistake(
-            "W_h has to be transposed, and on the way back tanh comes first.",
-            lambda g, h, W: (1 - h**2) * (W @ g),
-            """
-            def back_one_step(grad_h, h, W_h):
-                return (1 - h**2) * (W_h @ grad_h)
+            def kept(w, steps):
+                h = 0.5
+                for _ in range(steps):
+                    h = np.tanh(w * h)
+                return h
             """,
         ),
     ],
 )
+
+
+def _state(w, steps):
+    h = 0.5
+    for _ in range(steps):
+        h = np.tanh(w * h)
+    return float(h)
+
 
 # --- Exercise 6.1: clip a gradient ----------------------------------------------------
 
 
 def _draw_gradient(rng):
+    limit = round(rng.uniform(0.5, 3), 1)
     gradient = rng.normal(size=rng.integers(2, 5)).round(1)
-    # Of the six seeds some give a gradient that is short enough, others do not, and one
-    # gives a gradient of zeros, which has no direction.
+    # Of the six seeds some give a gradient that is short enough, others do not, and the
+    # last gives a gradient of zeros, which has no direction.
     gradient = gradient * (rng.random() < 0.8) + 0  # adding 0 turns −0 into 0
-    return {"gradient": gradient, "limit": round(rng.uniform(0.5, 3), 1)}
+    return {"gradient": gradient, "limit": limit}
 
 
 def _length(values):
@@ -307,6 +327,25 @@ clip_gradient = Exercise(
             """
             def clip_gradient(gradient, limit):
                 return gradient / gradient.norm() * limit
+            """,
+        ),
+        Mistake(
+            "`clip_grad_norm_` returns a length, and clips the `.grad` of weights. A "
+            "gradient by itself has none: compute it yourself.",
+            lambda g, limit: 0.0,
+            """
+            def clip_gradient(gradient, limit):
+                return torch.nn.utils.clip_grad_norm_(gradient, limit)
+            """,
+        ),
+        Mistake(
+            "Nothing is clipped. (`clip_grad_norm_` looks for the `.grad` of weights, "
+            "and a gradient by itself has none.)",
+            lambda g, limit: g,
+            """
+            def clip_gradient(gradient, limit):
+                torch.nn.utils.clip_grad_norm_(gradient, limit)
+                return gradient
             """,
         ),
         Mistake(
