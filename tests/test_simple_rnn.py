@@ -2,13 +2,15 @@
 
 import numpy as np
 import torch
-from layers_by_hand import lesson
+from lesson_functions import load_lesson
 
 from utils.data import Standardiser, chronological_split, load_sunspots, windows
 from utils.forecasting import autoregression
-from utils.training import predict
+from utils.training import History, fit, predict
 
-HERE = lesson("simple_rnn")
+SETTINGS = ("sunspots", "train_part")
+HERE = load_lesson("02_LSTM_RNN/raw_scripts/simple_rnn.py", SETTINGS)
+DEEPER = load_lesson("02_LSTM_RNN/going_deeper/raw_scripts/sunspots_further.py")
 
 
 def test_before_training_the_network_is_persistence():
@@ -25,11 +27,34 @@ def test_reading_twelve_months_a_step_keeps_their_order():
     assert model(x).equal(model.head(last[0])) and model(x).shape == (2, 12)
 
 
-def test_training_chooses_on_the_second_pair(monkeypatch):
+def test_training_chooses_on_the_validation_pair(monkeypatch):
     seen = []
-    monkeypatch.setattr(HERE, "fit", lambda *given, **settings: seen.extend(given))
-    HERE.trained("model", ("training", "validation", "test"))
-    assert seen == ["model", "training", "validation"]
+
+    def fit_nothing(model, *pairs, **settings):
+        seen.extend(pairs)
+        return History()
+
+    monkeypatch.setattr(HERE.training, "fit", fit_nothing)
+    HERE.measure(0, "raw", True, per_step=12)
+    train, validation, _ = HERE.three_parts(HERE.sunspots, 144, 12)
+    for given, wanted in zip(seen, (train, validation), strict=True):
+        assert given[0].equal(wanted[0]) and given[1].equal(wanted[1])
+    monkeypatch.setattr(DEEPER, "fit", lambda *given, **settings: seen.extend(given))
+    DEEPER.trained("model", ("training", "validation", "test"))
+    assert seen[2:] == ["model", "training", "validation"]
+
+
+def test_the_deeper_notebook_has_the_networks_of_the_lesson():
+    x = torch.randn(5, 144)
+    for name in ("Forecaster", "ChangeForecaster"):
+        torch.manual_seed(1)
+        here = getattr(HERE, name)(per_step=12)
+        torch.manual_seed(1)
+        assert here(x).equal(getattr(DEEPER, name)(per_step=12)(x))
+    series = load_sunspots().to_numpy()
+    pairs = HERE.three_parts(series, 144, 12), DEEPER.three_parts(series, 144, 12)
+    for ours, theirs in zip(*pairs, strict=True):
+        assert ours[0].equal(theirs[0]) and ours[1].equal(theirs[1])
 
 
 def forecasts(series):
@@ -40,9 +65,9 @@ def forecasts(series):
     torch.manual_seed(0)
     parts = chronological_split(len(series), validation=0.1, test=0.2)
     scale = Standardiser.fit(series[parts[0]])
-    pairs = HERE.pairs_of(scale(series), 144, 12)
+    pairs = HERE.three_parts(scale(series), 144, 12)
     model = HERE.ChangeForecaster(per_step=12)
-    HERE.trained(model, pairs, epochs=2)
+    fit(model, *pairs[:2], epochs=2)
     linear = autoregression(*windows(series, 144, 12, part=parts[0]), order=132)
     known = [windows(series, 144, 12, part=part)[0] for part in parts]
     network = [predict(model, x) for x, _ in pairs]
@@ -75,4 +100,5 @@ def test_the_line_is_chosen_without_the_test_part():
 
 def test_the_error_of_each_month_ahead():
     forecast, came = np.array([[1.0, 5.0], [1.0, 1.0]]), np.array([[1.0, 1.0]] * 2)
-    assert np.allclose(HERE.by_month(forecast, came), [0, 8**0.5])
+    for module in (HERE, DEEPER):
+        assert np.allclose(module.by_month(forecast, came), [0, 8**0.5])

@@ -6,108 +6,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from utils.exercises import ARRAYS_FIRST, Exercise, Mistake, draw_arrays
-
-# --- Exercise 2.1: cut the windows yourself -------------------------------------------
-
-
-def _draw_series(rng):
-    series = rng.normal(size=rng.integers(8, 10)).round(1)
-    length, horizon = map(int, rng.integers((2, 1), 4))
-    return {"series": series, "length": length, "horizon": horizon}
-
-
-def _cut(series, length, horizon, less=0, shift=0, stride=1):
-    starts = range(0, len(series) - length - horizon + 1 - less, stride)
-    future = [series[s + length + shift :][:horizon] for s in starts]
-    return np.array([series[s : s + length] for s in starts]), np.array(future)
-
-
-def _last_of_each_target(series, length, horizon):
-    known, future = _cut(series, length, horizon)
-    return known, future[:, -1:]
-
-
-my_windows = Exercise(
-    draw=_draw_series,
-    right=_cut,
-    verified="Windows of 2 or 3 values, 1 to 3 steps to forecast, and every pair.",
-    mistakes=[
-        Mistake(
-            "The last pair is missing: its target ends with the last value. Count "
-            "again.",
-            partial(_cut, less=1),
-            """
-            def my_windows(series, length, horizon):
-                known, future = [], []
-                for i in range(len(series) - length - horizon):
-                    known.append(series[i : i + length])
-                    future.append(series[i + length : i + length + horizon])
-                return known, future
-            """,
-        ),
-        Mistake(
-            "Too many pairs: the last targets reach beyond the end of the series.",
-            lambda s, length, horizon: _cut(s, length, horizon, less=1 - horizon),
-            """
-            def my_windows(series, length, horizon):
-                starts = range(len(series) - length)
-                known = [series[i : i + length] for i in starts]
-                future = [series[i + length : i + length + horizon] for i in starts]
-                return np.array(known), np.array(future)
-            """,
-        ),
-        Mistake(
-            "Your targets begin with the last value of the window, which is known.",
-            partial(_cut, shift=-1),
-            """
-            def my_windows(series, length, horizon):
-                x, y = [], []
-                for end in range(length - 1, len(series) - horizon):
-                    x.append(series[end - length + 1 : end + 1])
-                    y.append(series[end : end + horizon])
-                return torch.stack(x), torch.stack(y)
-            """,
-        ),
-        Mistake(
-            "Your targets begin one step late: the value right after the window is in "
-            "neither.",
-            partial(_cut, less=1, shift=1),
-            """
-            def my_windows(series, length, horizon):
-                known, future = [], []
-                for start in range(len(series) - length - horizon):
-                    end = start + length
-                    known.append(series[start:end])
-                    future.append(series[end + 1 : end + 1 + horizon])
-                return np.array(known), np.array(future)
-            """,
-        ),
-        Mistake(
-            "Your windows lie end to end. Each should begin one step after the one "
-            "before.",
-            lambda s, length, horizon: _cut(s, length, horizon, stride=length),
-            """
-            def my_windows(series, length, horizon):
-                known, future, i = [], [], 0
-                while i + length + horizon <= len(series):
-                    known.append(series[i : i + length])
-                    i += length
-                    future.append(series[i : i + horizon])
-                return np.array(known), np.array(future)
-            """,
-        ),
-        Mistake(
-            "Each target is one value. All steps up to the horizon belong to it.",
-            _last_of_each_target,
-            """
-            def my_windows(series, length, horizon):
-                known = series[: len(series) - horizon].unfold(0, length, 1)
-                return known, series[length + horizon - 1 :].unsqueeze(1)
-            """,
-        ),
-    ],
+from utils.data import chronological_split, load_sunspots, windows
+from utils.exercises import (
+    ARRAYS_FIRST,
+    Challenge,
+    Exercise,
+    Miss,
+    Mistake,
+    draw_arrays,
 )
+from utils.forecasting import rmse
 
 # --- Exercise 3.1: scale by the past --------------------------------------------------
 
@@ -152,6 +60,37 @@ standardised = Exercise(
             def standardised(series, train_length):
                 parts = series[:train_length], series[train_length:]
                 return np.concatenate([(p - p.mean()) / np.std(p) for p in parts])
+            """,
+        ),
+        Mistake(
+            "Brackets are missing: without them only the mean is divided, because / "
+            "comes before −.",
+            lambda s, n: s - s[:n].mean() / s[:n].std(),
+            """
+            def standardised(series, train_length):
+                past = np.asarray(series)[:train_length]
+                return series - past.mean() / past.std()
+            """,
+        ),
+        Mistake(
+            "The mean is that of the past, but the standard deviation is that of all "
+            "values, the future included.",
+            lambda s, n: (s - s[:n].mean()) / s.std(),
+            """
+            def standardised(series, train_length):
+                series = np.asarray(series)
+                shifted = series - series[:train_length].mean()
+                return shifted / np.std(shifted)
+            """,
+        ),
+        Mistake(
+            "The standard deviation is that of the past, but the mean is that of all "
+            "values, the future included.",
+            lambda s, n: (s - s.mean()) / s[:n].std(),
+            """
+            def standardised(series, train_length):
+                values = np.asarray(series)
+                return (values - values.mean()) / values[:train_length].std()
             """,
         ),
         Mistake(
@@ -201,6 +140,14 @@ def _shorten_each(layer, limit):
         nn.utils.clip_grad_norm_(weight, limit)
 
 
+def _shorten_weight(layer, limit):
+    nn.utils.clip_grad_norm_(layer.weight, limit)
+
+
+def _shorten_to_one(layer, limit):
+    _shorten(layer, 1.0)
+
+
 def _cut_off(layer, limit):
     nn.utils.clip_grad_value_(layer.parameters(), limit)
 
@@ -209,16 +156,18 @@ def _loop(
     zero="before",
     clip=_shorten,
     optimizer=torch.optim.SGD,
-    reduction="mean",
+    loss_of=nn.functional.mse_loss,
     fresh=True,
+    more=0,
+    give=lambda layer: (layer.weight, layer.bias),
 ):
     def descend(layer, x, y, steps, lr, limit):
         x, y = torch.from_numpy(x).float(), torch.from_numpy(y).float()
         move = optimizer(layer.parameters(), lr=lr)
-        loss = nn.functional.mse_loss(layer(x), y, reduction=reduction)
-        for step in range(steps):
+        loss = loss_of(layer(x), y)
+        for step in range(steps + more):
             if fresh and step:
-                loss = nn.functional.mse_loss(layer(x), y, reduction=reduction)
+                loss = loss_of(layer(x), y)
             if zero == "before":
                 move.zero_grad()
             loss.backward()
@@ -227,7 +176,7 @@ def _loop(
             if zero == "after":
                 move.zero_grad()
             move.step()
-        return layer.weight, layer.bias
+        return give(layer)
 
     return descend
 
@@ -346,7 +295,7 @@ descend = Exercise(
         ),
         Mistake(
             "Your loss is a sum over the numbers, not their mean.",
-            _loop(reduction="sum"),
+            _loop(loss_of=partial(nn.functional.mse_loss, reduction="sum")),
             """
             def descend(layer, x, y, steps, lr, limit):
                 w, b = layer.weight, layer.bias
@@ -357,6 +306,152 @@ descend = Exercise(
                     factor = lr * min(1, limit / length)
                     w, b = w - factor * grads[0], b - factor * grads[1]
                 return w, b
+            """,
+        ),
+        Mistake(
+            "Your loss is the mean absolute error, not the squared error.",
+            _loop(loss_of=nn.functional.l1_loss),
+            """
+            def descend(layer, x, y, steps, lr, limit):
+                optimizer = torch.optim.SGD(layer.parameters(), lr=lr)
+                for _ in range(steps):
+                    loss = (layer(x) - y).abs().mean()
+                    optimizer.zero_grad()
+                    loss.backward()
+                    nn.utils.clip_grad_norm_(layer.parameters(), limit)
+                    optimizer.step()
+                return layer.weight, layer.bias
+            """,
+        ),
+        Mistake(
+            "Only the gradient of the weight is clipped. The bias belongs to the layer "
+            "as well: hand over `layer.parameters()`.",
+            _loop(clip=_shorten_weight),
+            """
+            def descend(layer, x, y, steps, lr, limit):
+                optimizer = torch.optim.SGD(layer.parameters(), lr=lr)
+                for _ in range(steps):
+                    optimizer.zero_grad()
+                    squared_error(layer(x), y).backward()
+                    nn.utils.clip_grad_norm_(layer.weight, limit)
+                    optimizer.step()
+                return layer.weight, layer.bias
+            """,
+        ),
+        Mistake(
+            "The gradient is clipped to length 1. Clip it to `limit`.",
+            _loop(clip=_shorten_to_one),
+            """
+            def descend(layer, x, y, steps, lr, limit):
+                optimizer = torch.optim.SGD(layer.parameters(), lr=lr)
+                for _ in range(steps):
+                    optimizer.zero_grad()
+                    squared_error(layer(x), y).backward()
+                    nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
+                    optimizer.step()
+                return layer.weight, layer.bias
+            """,
+        ),
+        Mistake(
+            "One step too many.",
+            _loop(more=1),
+            """
+            def descend(layer, x, y, steps, lr, limit):
+                optimizer = torch.optim.SGD(layer.parameters(), lr=lr)
+                for _ in range(steps + 1):
+                    optimizer.zero_grad()
+                    squared_error(layer(x), y).backward()
+                    nn.utils.clip_grad_norm_(layer.parameters(), limit)
+                    optimizer.step()
+                return layer.weight, layer.bias
+            """,
+        ),
+        Mistake(
+            "The numbers are right. Return the two tensors, not the layer.",
+            _loop(give=lambda layer: layer),
+            """
+            def descend(layer, x, y, steps, lr, limit):
+                optimizer = torch.optim.SGD(layer.parameters(), lr=lr)
+                for _ in range(steps):
+                    optimizer.zero_grad()
+                    squared_error(layer(x), y).backward()
+                    nn.utils.clip_grad_norm_(layer.parameters(), limit)
+                    optimizer.step()
+                return layer
+            """,
+        ),
+    ],
+)
+
+# --- Exercise 10.1: train a forecaster of your own ------------------------------------
+
+
+TENTHS = 10  # in which the check counts: a network trained on whole ones does not fit
+
+
+def _error_of_the_year(answer):
+    """Mean RMSE over 1 to 12 months on the validation part of the sunspots."""
+    sunspots = load_sunspots().to_numpy()
+    train, validation, _ = chronological_split(len(sunspots))
+    known, future = windows(TENTHS * sunspots, 144, 12, part=train)
+    new, came = windows(TENTHS * sunspots, 144, 12, part=validation)
+    forecast = np.asarray(answer(known, future, new))
+    if forecast.shape != came.shape:
+        raise ValueError(f"the forecasts are {forecast.shape}, wanted {came.shape}")
+    return np.mean([rmse(forecast[:, k], came[:, k]) for k in range(12)]) / TENTHS
+
+
+forecast_year = Challenge(
+    score=_error_of_the_year,
+    goal=22.4,
+    told="has a mean RMSE of {score:.1f}, the goal is {goal} or less.",
+    misses=[
+        Miss(
+            "That is far off. Did you standardise inputs and targets, as in section 7, "
+            "and undo the scale in the end?",
+            lambda score: score > 40,
+            """
+            def forecast_year(known, future, new):
+                scale = data.Standardiser.fit(known.ravel())
+                x = torch.tensor(scale(known)).float()
+                y = torch.tensor(scale(future)).float()
+                model = ChangeForecaster(per_step=12)
+                training.fit(model, (x, y), (x[-200:], y[-200:]), epochs=20, lr=0.003)
+                return training.predict(model, torch.tensor(scale(new)).float()).numpy()
+            """,
+        ),
+        Miss(
+            "No better than persistence. Does your function train a new network, on "
+            "`known` and `future`, for some dozens of epochs?",
+            lambda score: 30 < score <= 40,
+            """
+            def forecast_year(known, future, new):
+                return ChangeForecaster()(torch.tensor(new).float()).detach().numpy()
+            """,
+        ),
+        Miss(
+            "A little better than persistence. Does one mean and one standard "
+            "deviation, measured on `known`, scale `known`, `future` and `new`?",
+            lambda score: 26.5 < score <= 30,
+            """
+            def forecast_year(known, future, new):
+                a = data.Standardiser.fit(known.ravel())
+                b = data.Standardiser.fit(future.ravel())
+                c = data.Standardiser.fit(new.ravel())
+                x, y = torch.tensor(a(known)).float(), torch.tensor(b(future)).float()
+                model = ChangeForecaster(per_step=12)
+                training.fit(model, (x, y), (x[-200:], y[-200:]), epochs=40, lr=0.003)
+                said = training.predict(model, torch.tensor(c(new)).float()).numpy()
+                return b.undo(said)
+            """,
+        ),
+        Miss(
+            "A linear model gets as far. Train a network for some dozens of epochs: it "
+            "reads twelve months per step and predicts the change.",
+            lambda score: 22.4 < score <= 26.5,
+            """
+            def forecast_year(known, future, new):
+                return forecasting.autoregression(known, future, 108, roots=True)(new)
             """,
         ),
     ],
