@@ -1,18 +1,23 @@
 """Lesson 02.2: the adding problem is what it says, and no forecast sees the future."""
 
+import ast
+
 import numpy as np
 import pytest
 import torch
-from lesson_functions import load_lesson
+from lesson_functions import ROOT, load_lesson
 from torch import nn
 
 import utils.data
+from utils.exercises.lstm import memory_task
 
-SETTINGS = {"T", "UNITS", "AHEAD", "HELD_OUT", "sunspots", "train", "scale"}
+LESSON = "02_LSTM_RNN/raw_scripts/lstm.py"
+DEEPER = "02_LSTM_RNN/going_deeper/raw_scripts/lstm_further.py"
+SETTINGS = {"T", "AHEAD", "HELD_OUT", "sunspots", "train", "scale"}
 
 
 def lesson():
-    return load_lesson("02_LSTM_RNN/raw_scripts/lstm.py", SETTINGS)
+    return load_lesson(LESSON, SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +25,29 @@ def here():
     return lesson()
 
 
-def test_the_adding_problem_marks_two_numbers_and_asks_for_their_sum(here):
-    x, y = here.adding_problem(500, torch.Generator().manual_seed(1))
-    numbers, marks = x.unbind(dim=2)
-    assert x.shape == (500, here.T, 2) and y.shape == (500, 1)
-    assert (marks.sum(dim=1) == 2).all() and set(marks.unique().tolist()) == {0, 1}
-    assert torch.allclose((numbers * marks).sum(dim=1), y[:, 0])
+@pytest.mark.parametrize("steps, marks", [(200, 2), (100, 1), (3, 2)])
+def test_the_memory_task_marks_numbers_and_asks_for_their_sum(steps, marks):
+    x, y = memory_task(500, 1, steps, marks)
+    numbers, marked = x.unbind(dim=2)
+    assert x.shape == (500, steps, 2) and y.shape == (500, 1)
+    assert (marked.sum(dim=1) == marks).all()
+    assert set(marked.unique().tolist()) == {0, 1}
+    assert torch.allclose((numbers * marked).sum(dim=1), y[:, 0])
+    assert not memory_task(500, 2, steps, marks)[0].equal(x)
+    with pytest.raises(ValueError, match="1 or 2 marks"):
+        memory_task(5, 1, steps, marks=3)
+
+
+def test_the_deeper_notebook_shows_what_is_measured():
+    def definitions(script):
+        tree = ast.parse((ROOT / script).read_text(encoding="utf-8"))
+        kinds = ast.FunctionDef | ast.ClassDef
+        return {n.name: ast.unparse(n) for n in tree.body if isinstance(n, kinds)}
+
+    shown, measured = definitions(DEEPER), definitions(LESSON)
+    both = shown.keys() & measured.keys()
+    assert {"lstm_layer", "NextMonth", "closed_loop", "choose_ar", "Direct"} <= both
+    assert [shown[name] for name in both] == [measured[name] for name in both]
 
 
 def test_chrono_sets_the_rows_of_input_and_forget_gate(here):
@@ -34,6 +56,7 @@ def test_chrono_sets_the_rows_of_input_and_forget_gate(here):
     i, f, g, o = (lstm.bias_ih_l0 + lstm.bias_hh_l0).chunk(4)
     assert torch.equal(i, -f) and (f >= 0).all() and f.max() <= np.log(here.T - 1)
     assert (g == 0).all() and (o == 0).all()
+    assert max(here.chrono(3)[1]) <= np.log(2) < f.max()
 
 
 def test_each_month_is_paired_with_the_next(here):
@@ -73,11 +96,11 @@ def test_no_forecast_and_no_training_sees_the_future(here, monkeypatch):
         following = course.NextMonth()
         months = (
             course.every_month(course.train),
-            course.pairs(264, 1, course.validation),
+            course.pairs(course.validation, 264, 1),
         )
         sparse = [[array[::24] for array in part] for part in months]
         course.fit(following, *sparse, epochs=1, loss=course.last_forecasts)
-        recent = course.pairs(264, course.AHEAD, course.test)[0]
+        recent = course.pairs(course.test, length=264)[0]
         path = course.closed_loop(following, recent, torch.zeros(len(recent), 24))
         return torch.stack([course.predict(direct, recent[:, -144:]), path])
 
@@ -97,7 +120,7 @@ def test_the_linear_model_in_a_closed_loop_reads_its_own_forecasts(here):
     known, _ = utils.data.windows(here.sunspots, 144, 1, part=here.validation)
     pairs = utils.data.windows(here.sunspots, 144, 1, part=here.train)
     next_month = here.autoregression(*pairs, 24, roots=True)
-    path = here.ar_loop(24, True)(known)
+    path = here.ar_forecast(known, 24, True)
     assert path.shape == (len(known), here.AHEAD)
     first = next_month(known)
     assert np.allclose(path[:, :1], first)
@@ -107,7 +130,7 @@ def test_the_linear_model_in_a_closed_loop_reads_its_own_forecasts(here):
 
 def test_the_choice_of_the_linear_models_does_not_see_the_test_part(here, monkeypatch):
     def choices(course):
-        return [course.choose_ar(kind) for kind in (course.ar_direct, course.ar_loop)]
+        return list(map(course.choose_ar, (course.ar_direct, course.ar_forecast)))
 
     spoiled = here.sunspots.copy()
     spoiled.iloc[here.test] = 3 * spoiled.iloc[here.test][::-1] + 7

@@ -1,98 +1,36 @@
-"""The exercises of 02.2, LSTM."""
+"""The exercises of 02.2, LSTM, and the memory task that it trains on."""
 
 from functools import partial
 
 import numpy as np
+import torch
 
-from utils.exercises import Exercise, Mistake, draw_arrays, sigmoid
-
-# --- Exercise 1.1: half after n steps -------------------------------------------------
-
-
-def _gate(n):
-    return 0.5 ** (1 / n)
+from utils.exercises import Challenge, Exercise, Miss, Mistake, draw_arrays, sigmoid
+from utils.training import History, predict
 
 
-def _bias(f):
-    return np.log(f / (1 - f))
+def memory_task(n, seed, steps=200, marks=2):
+    """Sequences of numbers, of which one or two are marked, and what they add up to.
+
+    Returns x (n, steps, 2), a random number from 0 to 1 and a mark, 1 or 0, at each
+    step; and y (n, 1), the sum of the marked numbers. `seed` may be a torch.Generator.
+    """
+    if marks not in (1, 2) or steps < 2:
+        raise ValueError(f"1 or 2 marks in at least 2 steps, not {marks} in {steps}")
+    draws = seed
+    if not isinstance(seed, torch.Generator):
+        draws = torch.Generator().manual_seed(seed)
+    numbers, marked = torch.rand(n, steps, generator=draws), torch.zeros(n, steps)
+    rows, first = torch.arange(n), torch.randint(steps, (n,), generator=draws)
+    marked[rows, first] = 1.0
+    if marks == 2:
+        later = torch.randint(1, steps, (n,), generator=draws)
+        marked[rows, (first + later) % steps] = 1.0
+    y = (numbers * marked).sum(dim=1, keepdim=True)
+    return torch.stack([numbers, marked], dim=2), y
 
 
-def _draw_steps(rng):  # a formula that is only nearly right shows for few steps
-    low, high = (2, 6) if rng.random() < 0.5 else (6, 150)
-    return {"n": int(rng.integers(low, high))}
-
-
-half_life_bias = Exercise(
-    draw=_draw_steps,
-    right=lambda n: _bias(_gate(n)),
-    verified="Biases for memories of 2 to 150 steps.",
-    mistakes=[
-        Mistake(
-            "That is the bias for the time scale n, after which a little more than a "
-            "third is left. Here half should be left.",
-            lambda n: np.log(n - 1),
-            """
-            def half_life_bias(n):
-                return torch.log(torch.tensor(n - 1.0))
-            """,
-        ),
-        Mistake(
-            "The log of n is no bias for half. Which gate f leaves f^n = 0.5, and "
-            "which bias gives this gate?",
-            np.log,
-            """
-            def half_life_bias(n):
-                return np.log(n)
-            """,
-        ),
-        Mistake(
-            "Right but for the sign. A gate above one half needs a positive bias.",
-            lambda n: -_bias(_gate(n)),
-            """
-            def half_life_bias(n):
-                f = 0.5 ** (1 / n)
-                return np.log(1 / f - 1)
-            """,
-        ),
-        Mistake(
-            "That is the gate itself, between 0 and 1. Which bias gives this gate?",
-            _gate,
-            """
-            def half_life_bias(n):
-                return 0.5 ** (1 / n)
-            """,
-        ),
-        Mistake(
-            "The sigmoid leads from the bias to the gate. You need the way back.",
-            lambda n: sigmoid(_gate(n)),
-            """
-            def half_life_bias(n):
-                f = np.exp(np.log(0.5) / n)
-                return 1 / (1 + np.exp(-f))
-            """,
-        ),
-        Mistake(
-            "The log undoes an exponential. The gate is a sigmoid of its bias.",
-            lambda n: np.log(_gate(n)),
-            """
-            def half_life_bias(n):
-                return -np.log(2) / n
-            """,
-        ),
-        Mistake(
-            "Each step takes away a share of what is still left, not the same amount. "
-            "What is left after n steps?",
-            lambda n: _bias(1 - 0.5 / n),
-            """
-            def half_life_bias(n):
-                loss = 0.5 / n
-                return torch.logit(torch.tensor(1 - loss, dtype=torch.float64))
-            """,
-        ),
-    ],
-)
-
-# --- Exercise 2.1: one step with PyTorch's weights ------------------------------------
+# --- Exercise 2.1: one step with one product ------------------------------------------
 
 
 def _draw_step(rng):
@@ -274,129 +212,151 @@ one_lstm_step = Exercise(
     ],
 )
 
-# --- Exercise 6.1: feed the forecasts back --------------------------------------------
+# --- Exercise 3.1: the bias for a half-life -------------------------------------------
 
 
-def _draw_forecast(rng):
-    order, more, steps = rng.integers(2, 5), rng.integers(4), int(rng.integers(2, 13))
-    weights, known = rng.normal(size=order), rng.normal(size=order + more)
-    return {"weights": weights.round(1), "known": known.round(1), "steps": steps}
+def _gate(n):
+    return 0.5 ** (1 / n)
 
 
-def _feed_back(weights, known, steps, move=lambda window, y: [*window[1:], y]):
-    window, forecasts = known[-len(weights) :], []
-    for _ in range(steps):
-        forecasts.append(weights @ window)
-        window = move(window, forecasts[-1])
-    return np.array(forecasts)
+def _bias(f):
+    return np.log(f / (1 - f))
 
 
-def _from_the_oldest(weights, known, steps):
-    values = list(known)
-    for t in range(steps):
-        values.append(weights @ values[t : t + len(weights)])
-    return np.array(values[len(known) :])
+def _draw_steps(rng):  # a formula that is only nearly right shows for few steps
+    low, high = (2, 6) if rng.random() < 0.5 else (6, 150)
+    return {"n": int(rng.integers(low, high))}
 
 
-feed_back = Exercise(
-    draw=_draw_forecast,
-    right=_feed_back,
-    verified="2 to 12 forecasts, from 2 to 4 weights.",
+half_life_bias = Exercise(
+    draw=_draw_steps,
+    right=lambda n: _bias(_gate(n)),
+    verified="Biases for memories of 2 to 150 steps.",
     mistakes=[
         Mistake(
-            "That is the first forecast alone. The next one reads it.",
-            lambda w, known, steps: _feed_back(w, known, 1)[0],
+            "That is the bias for the time scale n, after which a little more than a "
+            "third is left. Here half should be left.",
+            lambda n: np.log(n - 1),
             """
-            def feed_back(weights, known, steps):
-                for _ in range(steps):
-                    return weights @ known[-len(weights) :]
+            def half_life_bias(n):
+                return torch.log(torch.tensor(n - 1.0))
             """,
         ),
         Mistake(
-            "That is the last forecast alone. Collect all of them.",
-            lambda w, known, steps: _feed_back(w, known, steps)[-1],
+            "The log of n is no bias for half. Which gate f leaves f^n = 0.5, and "
+            "which bias gives this gate?",
+            np.log,
             """
-            def feed_back(weights, known, steps):
-                window = list(known[-len(weights) :])
-                for _ in range(steps):
-                    forecast = sum(w * v for w, v in zip(weights, window))
-                    window = window[1:] + [forecast]
-                return forecast
+            def half_life_bias(n):
+                return np.log(n)
             """,
         ),
         Mistake(
-            "Each forecast joins the window in front. The newest value stands last.",
-            partial(_feed_back, move=lambda window, y: [y, *window[:-1]]),
+            "Right but for the sign. A gate above one half needs a positive bias.",
+            lambda n: -_bias(_gate(n)),
             """
-            def feed_back(weights, known, steps):
-                window, forecasts = list(known[-len(weights) :]), []
-                for _ in range(steps):
-                    forecasts.append(sum(w * v for w, v in zip(weights, window)))
-                    window = [forecasts[-1]] + window[:-1]
-                return forecasts
+            def half_life_bias(n):
+                f = 0.5 ** (1 / n)
+                return np.log(1 / f - 1)
             """,
         ),
         Mistake(
-            "All your forecasts are the same: none of them ever reads the one before "
-            "it.",
-            partial(_feed_back, move=lambda window, y: window),
+            "That is the gate itself, between 0 and 1. Which bias gives this gate?",
+            _gate,
             """
-            def feed_back(weights, known, steps):
-                forecasts = []
-                for _ in range(steps):
-                    recent = known[-len(weights) :]
-                    forecasts.append((weights * recent).sum())
-                return forecasts
+            def half_life_bias(n):
+                return 0.5 ** (1 / n)
             """,
         ),
         Mistake(
-            "Each forecast takes the place of the newest value. The window should move "
-            "on: which value has to leave it?",
-            partial(_feed_back, move=lambda window, y: [*window[:-1], y]),
+            "The sigmoid leads from the bias to the gate. You need the way back.",
+            lambda n: sigmoid(_gate(n)),
             """
-            def feed_back(weights, known, steps):
-                window, forecasts = known[-len(weights) :], []
-                for _ in range(steps):
-                    forecasts.append(float(weights @ window))
-                    window[-1] = forecasts[-1]
-                return torch.tensor(forecasts)
+            def half_life_bias(n):
+                f = np.exp(np.log(0.5) / n)
+                return 1 / (1 + np.exp(-f))
             """,
         ),
         Mistake(
-            "The weights meet the values in the wrong order: the last weight belongs "
-            "to the newest value.",
-            lambda w, known, steps: _feed_back(w[::-1], known, steps),
+            "The log undoes an exponential. The gate is a sigmoid of its bias.",
+            lambda n: np.log(_gate(n)),
             """
-            def feed_back(weights, known, steps):
-                values = list(known)
-                for _ in range(steps):
-                    next_value = 0
-                    for k in range(len(weights)):
-                        next_value += weights[k] * values[-1 - k]
-                    values.append(next_value)
-                return values[len(known) :]
+            def half_life_bias(n):
+                return -np.log(2) / n
             """,
         ),
         Mistake(
-            "Your window begins with the oldest values. The first forecast should read "
-            "the newest.",
-            _from_the_oldest,
+            "Each step takes away a share of what is still left, not the same amount. "
+            "What is left after n steps?",
+            lambda n: _bias(1 - 0.5 / n),
             """
-            def feed_back(weights, known, steps):
-                for t in range(steps):
-                    window = known[t : t + len(weights)]
-                    known = torch.cat([known, (weights @ window)[None]])
-                return known[-steps:]
+            def half_life_bias(n):
+                loss = 0.5 / n
+                return torch.logit(torch.tensor(1 - loss, dtype=torch.float64))
             """,
         ),
-        Mistake(
-            "Return the forecasts alone, without the known values.",
-            lambda w, known, steps: np.append(known, _feed_back(w, known, steps)),
+    ],
+)
+
+# --- Exercise 4.1: train a network that remembers -------------------------------------
+
+
+def _error_on_new_sequences(train_mine):
+    x, y = memory_task(1000, seed=4711, steps=100, marks=1)
+    net = train_mine()
+    if isinstance(net, History):
+        raise TypeError("return the network, not the history of its training")
+    if not isinstance(net, torch.nn.Module):
+        raise TypeError(f"return the trained network, not {type(net).__name__}")
+    if not list(net.parameters()):
+        raise TypeError("this network has no weights, so it has not been trained")
+    answers = predict(net, x).reshape(y.shape)
+    return (answers - y).square().mean().item()
+
+
+train_mine = Challenge(
+    score=_error_on_new_sequences,
+    goal=0.01,
+    told="has a squared error of {score:.3f} on 1,000 new sequences, the goal is "
+    "{goal}.",
+    misses=[
+        Miss(
+            "Always answering 0.5 gives 0.083: the network guesses. Are the forget "
+            "gates open for 100 steps, and are the input gates shut? Is the learning "
+            "rate 0.01, and are the sequences for validation of the same task?",
+            lambda error: 0.075 < error <= 0.1,
             """
-            def feed_back(weights, known, steps):
-                for _ in range(steps):
-                    known = np.append(known, weights @ known[-len(weights) :])
-                return known
+            def train_mine():
+                torch.manual_seed(0)
+                task = memory_task(3200, seed=1, steps=100, marks=1)
+                held_out = memory_task(500, seed=2, steps=100, marks=1)
+                model = Adder(0.0, 1.0)
+                fit(model, task, held_out, epochs=10, lr=0.01)
+                return model
+            """,
+        ),
+        Miss(
+            "It has begun to remember. Give it more epochs. Have the sequences for "
+            "validation 100 steps and one mark as well?",
+            lambda error: 0.01 < error <= 0.075,
+            """
+            def train_mine():
+                torch.manual_seed(0)
+                task = memory_task(3200, seed=1, steps=100, marks=1)
+                held_out = memory_task(500, seed=2, steps=100, marks=1)
+                model = Adder(*chrono(100))
+                fit(model, task, held_out, epochs=5, lr=0.01)
+                return model
+            """,
+        ),
+        Miss(
+            "Always answering 0.5 would do better, it gives 0.083. Is the network "
+            "trained before it is returned, and on one mark?",
+            lambda error: error > 0.1,
+            """
+            def train_mine():
+                torch.manual_seed(0)
+                return Adder(*chrono(100))
             """,
         ),
     ],
