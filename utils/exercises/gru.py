@@ -3,8 +3,18 @@
 from functools import partial
 
 import numpy as np
+import torch
 
-from utils.exercises import ARRAYS_FIRST, Exercise, Mistake, draw_arrays, sigmoid
+from utils.data import Standardiser, load_weather, windows
+from utils.exercises import (
+    ARRAYS_FIRST,
+    Challenge,
+    Exercise,
+    Miss,
+    Mistake,
+    draw_arrays,
+    sigmoid,
+)
 
 # --- Exercise 2.1: one step, reset after ----------------------------------------------
 
@@ -29,7 +39,12 @@ def _step(x_t, h, W_x, W_h, b_x, b_h, order="rzn", reset="after", swap=False):
         "after, not the bias": r * (h @ U["n"].T) + d["n"],
         "never": h @ U["n"].T + d["n"],
     }
-    n = np.tanh(x_t @ W["n"].T + b["n"] + from_h[reset])
+    from_x = x_t @ W["n"].T + b["n"]
+    n = np.tanh(from_x + from_h.get(reset, 0))
+    if reset == "all":
+        n = np.tanh(r * (from_x + from_h["never"]))
+    if reset == "after, sigmoid":
+        n = sigmoid(from_x + from_h["after"])
     return (1 - z) * h + z * n if swap else (1 - z) * n + z * h
 
 
@@ -123,18 +138,58 @@ one_gru_step = Exercise(
                 return (1 - z) * torch.tanh(n) + z * h
             """,
         ),
+        Mistake(
+            "Your r multiplies what comes from the input as well. In the equation it "
+            "stands before the bracket with the old state only.",
+            partial(_step, reset="all"),
+            """
+            def one_gru_step(x_t, h, W_x, W_h, b_x, b_h):
+                r, z, n = (x_t @ W_x.T + b_x + h @ W_h.T + b_h).chunk(3, dim=1)
+                r, z = torch.sigmoid(r), torch.sigmoid(z)
+                return (1 - z) * torch.tanh(r * n) + z * h
+            """,
+        ),
+        Mistake(
+            "Your candidate goes through a sigmoid. It is no gate: states lie between "
+            "-1 and 1.",
+            partial(_step, reset="after, sigmoid"),
+            """
+            def one_gru_step(x_t, h, W_x, W_h, b_x, b_h):
+                x_r, x_z, x_n = (x_t @ W_x.T + b_x).chunk(3, dim=1)
+                h_r, h_z, h_n = (h @ W_h.T + b_h).chunk(3, dim=1)
+                r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
+                n = torch.sigmoid(x_n + r * h_n)
+                return (1 - z) * n + z * h
+            """,
+        ),
+        Mistake(
+            "The state is right, but you return it twice, as nn.GRU does for a whole "
+            "sequence. Return the new state alone.",
+            lambda *given: (_step(*given), _step(*given)),
+            """
+            def one_gru_step(x_t, h, W_x, W_h, b_x, b_h):
+                x_r, x_z, x_n = (x_t @ W_x.T + b_x).chunk(3, dim=1)
+                h_r, h_z, h_n = (h @ W_h.T + b_h).chunk(3, dim=1)
+                r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
+                h = (1 - z) * torch.tanh(x_n + r * h_n) + z * h
+                return h, h
+            """,
+        ),
     ],
 )
 
-# --- Exercise 4.1: fill a gap without looking ahead -----------------------------------
+# --- Exercise 3.1: fill a gap without looking ahead -----------------------------------
 
 
 def _draw_gaps(rng):
+    """Short gaps and very long ones, at the end too; a measured 0 is no gap."""
     values = (10 * rng.normal(size=rng.integers(6, 9))).round(1)
     gaps = rng.random(len(values)) < 0.2
-    gaps[0], gaps[2:4] = False, True
+    gaps[0], gaps[2:4], gaps[-1] = False, True, rng.random() < 0.5
     values[gaps] = np.nan
-    return {"values": values}
+    values[1] = 0.0
+    longer = rng.choice([0, rng.integers(1000, 3000)])  # no number of rounds will do
+    return {"values": np.insert(values, 4, np.full(longer, np.nan))}
 
 
 def _from_the_left(values):
@@ -146,6 +201,17 @@ def _fill(values, by):
     return np.where(np.isnan(values), by, values)
 
 
+def _rounds(values, n):
+    for _ in range(n):
+        values = _fill(values, np.append(values[:1], values[:-1]))
+    return values
+
+
+def _mean_so_far(values):
+    known = ~np.isnan(values)
+    return _fill(values, np.cumsum(_fill(values, 0)) / np.cumsum(known))
+
+
 def _interpolate(values):
     at, known = np.arange(len(values)), ~np.isnan(values)
     return np.interp(at, at[known], values[known])
@@ -154,7 +220,7 @@ def _interpolate(values):
 fill_forward = Exercise(
     draw=_draw_gaps,
     right=_from_the_left,
-    verified="Series of 6 to 8 hours with gaps of one hour and longer.",
+    verified="Series with short gaps and with very long ones, and with measured zeros.",
     mistakes=[
         Mistake(
             "That is the line from the value before a gap to the one after it. At that "
@@ -162,7 +228,13 @@ fill_forward = Exercise(
             _interpolate,
             """
             def fill_forward(values):
-                return pd.Series(np.asarray(values)).interpolate().to_numpy()
+                filled = np.array(values)
+                known = np.flatnonzero(~np.isnan(filled))
+                for start, end in zip(known[:-1], known[1:]):
+                    step = (filled[end] - filled[start]) / (end - start)
+                    for t in range(start + 1, end):
+                        filled[t] = filled[t - 1] + step
+                return np.where(np.isnan(filled), filled[known[-1]], filled)
             """,
         ),
         Mistake(
@@ -201,6 +273,64 @@ fill_forward = Exercise(
             """,
         ),
         Mistake(
+            "A gap longer than your number of rounds stays open. How can an hour use "
+            "what was filled the hour before?",
+            lambda values: _rounds(values, 3),
+            """
+            def fill_forward(values):
+                filled = np.array(values)
+                for _ in range(3):
+                    before = np.append(filled[:1], filled[:-1])
+                    filled = np.where(np.isnan(filled), before, filled)
+                return filled
+            """,
+        ),
+        Mistake(
+            "You fill with 0, a temperature like any other. Return the last known "
+            "value instead.",
+            lambda values: _fill(values, 0),
+            """
+            def fill_forward(values):
+                return np.nan_to_num(values)
+            """,
+        ),
+        Mistake(
+            "You fill with the mean of all values so far, not with the last of them.",
+            _mean_so_far,
+            """
+            def fill_forward(values):
+                filled, known = [], []
+                for value in values:
+                    if not np.isnan(value):
+                        known.append(value)
+                        filled.append(value)
+                    else:
+                        filled.append(sum(known) / len(known))
+                return filled
+            """,
+        ),
+        Mistake(
+            "A measured 0 is no gap: only NaN is.",
+            lambda values: _from_the_left(np.where(values == 0, np.nan, values)),
+            """
+            def fill_forward(values):
+                filled = np.nan_to_num(values)
+                for t in range(1, len(filled)):
+                    if filled[t] == 0:
+                        filled[t] = filled[t - 1]
+                return filled
+            """,
+        ),
+        Mistake(
+            "The gaps are gone, and so are their hours: the series must keep its "
+            "length.",
+            lambda values: values[~np.isnan(values)],
+            """
+            def fill_forward(values):
+                return [value for value in values if not np.isnan(value)]
+            """,
+        ),
+        Mistake(
             "Nothing was filled. NaN is equal to nothing, not even to itself: how do "
             "you find it?",
             lambda values: values,
@@ -216,78 +346,78 @@ fill_forward = Exercise(
     inputs=ARRAYS_FIRST,
 )
 
-# --- Exercise 6.1: an interval from five seeds ----------------------------------------
+# --- Exercise 6.1: a forecaster of your own -------------------------------------------
 
 
-def _interval(scores, factor=2.776, ddof=1, n=5):
-    half = factor * scores.std(ddof=ddof) / np.sqrt(n)
-    return scores.mean() - half, scores.mean() + half
+def _weeks(first, second):
+    """(windows (N, 48, 10), change (N,)) of two parts of the weather, six hours ahead.
+
+    Scaled by the first; the lesson's ten columns, made anew.
+    """
+    weather = load_weather()
+    table = weather.drop(columns=["wind_direction", "wind_speed"])
+    angle = np.radians(weather["wind_direction"])
+    table["wind_u"] = -weather["wind_speed"] * np.sin(angle)
+    table["wind_v"] = -weather["wind_speed"] * np.cos(angle)
+    table = table.ffill()
+    angle = 2 * np.pi * table.index.hour / 24
+    table["hour_sin"], table["hour_cos"] = np.sin(angle), np.cos(angle)
+    scaled, found = Standardiser.fit(table[first])(table), []
+    measured, filled = (w["temperature"].to_numpy() for w in (weather, table))
+    for part in (first, second):
+        known, rows = windows(scaled, 48, 6, part=part, target=np.arange(len(table)))
+        rows = rows[:, -1].astype(int)
+        change = measured[rows] - filled[rows - 6]
+        found.append((known[~np.isnan(change)], change[~np.isnan(change)]))
+    return found
 
 
-interval_of_five = Exercise(
-    draw=lambda rng: {"scores": rng.uniform(1, 3, size=5).round(1)},
-    right=_interval,
-    verified="Both ends, for six sets of five scores.",
-    mistakes=[
-        Mistake(
-            "Asked are both ends, not the mean and half the width.",
-            lambda scores: (scores.mean(), np.ptp(_interval(scores)) / 2),
+def _error_of_the_weeks(answer):
+    """MAE in °C on five weeks that lie within the lesson's training part."""
+    (known, change), (new, came) = _weeks(slice(0, 5224), slice(5224, 6095))
+    forecast = answer(known, change, new)
+    if isinstance(forecast, torch.Tensor):
+        forecast = forecast.detach().numpy()
+    if np.shape(forecast) != came.shape:
+        shapes = f"{np.shape(forecast)}, wanted {came.shape}"
+        raise ValueError(f"the forecasts have the shape {shapes}")
+    return np.mean(np.abs(forecast - came))
+
+
+my_forecaster = Challenge(
+    score=_error_of_the_weeks,
+    goal=1.22,
+    told="has an MAE of {score:.2f} °C, the goal is {goal} or less.",
+    misses=[
+        Miss(
+            "No better than persistence, which forecasts no change. Has your model "
+            "been trained, and do you return changes in °C, not temperatures?",
+            lambda score: score > 2.5,
             """
-            def interval_of_five(scores):
-                m = np.mean(scores)
-                return m, 2.776 * np.std(scores, ddof=1) / np.sqrt(5)
+            def my_forecaster(known, change, new):
+                model = Forecaster(nn.GRU, 32)
+                return training.predict(model, torch.tensor(new).float())
             """,
         ),
-        Mistake(
-            "Your spread is too small: it forgets that the mean was taken from the "
-            "same five values. Look for ddof in the cell of the table.",
-            partial(_interval, ddof=0),
+        Miss(
+            "Behind plain ridge. Does your model read all ten columns? A network must "
+            "train for several epochs. For ridge, tune alpha on the end of known.",
+            lambda score: 1.32 < score <= 2.5,
             """
-            def interval_of_five(scores):
-                scores = np.asarray(scores)
-                half = 2.776 * scores.std() / np.sqrt(5)
-                return scores.mean() - half, scores.mean() + half
+            def my_forecaster(known, change, new):
+                hours = [np.arctan2(x[:, -1, 8], x[:, -1, 9]) for x in (known, new)]
+                hours = [np.round(hour / np.pi * 12) % 24 for hour in hours]
+                return np.array([change[hours[0] == hour].mean() for hour in hours[1]])
             """,
         ),
-        Mistake(
-            "1.96 belongs to very many values. With five, the spread is uncertain too.",
-            partial(_interval, factor=1.96),
+        Miss(
+            "About as good as plain ridge. Give it products (section 4), or take the "
+            "mean of two forecasts of different kinds.",
+            lambda score: score <= 1.32,
             """
-            def interval_of_five(scores):
-                half = 1.96 * np.std(scores, ddof=1) / 5**0.5
-                return scores.mean() - half, scores.mean() + half
-            """,
-        ),
-        Mistake(
-            "Dividing by 5 is too much: how does the luck of a mean shrink with the "
-            "number of values?",
-            partial(_interval, n=25),
-            """
-            def interval_of_five(scores):
-                m = sum(scores) / 5
-                s = (sum((v - m) ** 2 for v in scores) / 4) ** 0.5
-                return [m - 2.776 * s / 5, m + 2.776 * s / 5]
-            """,
-        ),
-        Mistake(
-            "So wide is the range of single seeds. The mean of five varies less.",
-            partial(_interval, n=1),
-            """
-            def interval_of_five(scores):
-                half = 2.776 * torch.std(scores)
-                return torch.stack([scores.mean() - half, scores.mean() + half])
-            """,
-        ),
-        Mistake(
-            "Mean plus and minus the spread is no 95 % interval: the number from "
-            "Student's t and the size of the sample are missing.",
-            partial(_interval, factor=1, n=1),
-            """
-            def interval_of_five(scores):
-                m, s = np.mean(scores), np.std(scores, ddof=1)
-                return m - s, m + s
+            def my_forecaster(known, change, new):
+                return flat(new) @ ridge(flat(known), change, alpha=10)
             """,
         ),
     ],
-    inputs=ARRAYS_FIRST,
 )
