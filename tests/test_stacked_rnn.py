@@ -1,14 +1,19 @@
 """Lesson 02.4: every model is scored on the same events, no state and no name leaks."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
-from lesson_functions import load_lesson
+from lesson_functions import ROOT, load_lesson
 from torch import nn
 
-SETTINGS = {"LETTERS", "names", "order", "parts", "train", "EPOCHS"}
+from utils.data import load_surnames
+from utils.exercises import stacked_rnn as checks
+
+SETTINGS = {"LETTERS", "names", "train"}
+GARBAGE = ["qqqqq", "zx", "jjjj"]
 
 
 def lesson():
@@ -20,16 +25,22 @@ def here():
     return lesson()
 
 
-def test_dropout_acts_between_all_layers_and_nowhere_else(here):
+@pytest.fixture(scope="module")
+def deep():
+    path = "02_LSTM_RNN/going_deeper/raw_scripts/copies_and_hits.py"
+    return load_lesson(path, {"LETTERS"})
+
+
+def test_dropout_acts_between_all_layers_and_nowhere_else(deep):
     torch.manual_seed(0)
     lstm = nn.LSTM(3, 5, num_layers=3, dropout=0.4).double()
     x, start = torch.randn(6, 2, 3).double(), torch.randn(2, 3, 2, 5).double()
     torch.manual_seed(1)
     theirs, (h_n, _) = lstm(x, tuple(start))
     torch.manual_seed(1)
-    ours, h, _ = here.stacked(x, *start, lstm.all_weights, p=0.4)
+    ours, h, _ = deep.stacked(x, *start, lstm.all_weights, p=0.4)
     assert (ours - theirs).abs().max() < 1e-10 and (h - h_n).abs().max() < 1e-10
-    quiet, _, _ = here.stacked(x, *start, lstm.all_weights)
+    quiet, _, _ = deep.stacked(x, *start, lstm.all_weights)
     assert (quiet - theirs).abs().max() > 0.01
     assert (quiet - lstm.eval()(x, tuple(start))[0]).abs().max() < 1e-10
 
@@ -43,10 +54,10 @@ def test_dropout_does_nothing_in_a_single_layer_and_pytorch_says_so():
 
 def test_the_split_is_the_one_in_the_text(here):
     order = np.random.default_rng(0).permutation(20_000)
-    parts = here.train, here.validation, here.test
+    names, parts = load_surnames(), (here.train, here.validation, here.test)
     for part, rows in zip(parts, np.split(order, [16_000, 18_000]), strict=True):
-        assert part == [here.names[k] for k in rows]
-    assert len(set(here.names)) == 20_000  # so no name is in two parts
+        assert part == [names[k] for k in rows]
+    assert len(set(names)) == 20_000  # so no name is in two parts
 
 
 def slow_witten_bell(names, before, letter, k):
@@ -66,24 +77,150 @@ def slow_witten_bell(names, before, letter, k):
     return (followed.count(letter) + different * shorter) / (len(followed) + different)
 
 
-def test_witten_bell_is_its_formula_and_adds_up_to_one(here):
-    names = ["anna", "hanna", "nan", "an", "bob", "banana", "oanna"]
-    tables = here.count(names, longest=4)
-    for before in (".", ".a", ".an", ".han", ".anna", ".banan", ".zz", ".bo", "qan"):
-        p = here.witten_bell(tables, before)
+def follow(names, before, k):
+    """Pairs (letter before, letter after) of all places with these last k letters."""
+    context, pairs = before[len(before) - k :], []
+    for text in (f".{name}." for name in names):
+        for t in range(max(k, 1), len(text)):
+            if text[t - k : t] == context:
+                pairs.append((text[: t - k][-1:], text[t]))
+    return pairs
+
+
+def slow_kneser_ney(names, before, letter, k, discounts, top=True):
+    """The formula of the text, read off the names themselves."""
+    if k < 0:
+        return 1 / 27
+    shorter = slow_kneser_ney(names, before, letter, k - 1, discounts, top=False)
+    if k > len(before):  # then the whole text is the longest context, and keeps counts
+        return shorter
+    pairs = follow(names, before, k)
+    if not pairs:
+        return shorter
+    if not top and before[len(before) - k :][:1] != ".":
+        pairs = sorted(set(pairs))  # kinds: each letter in front once
+    followed = [after for _, after in pairs]
+    D = {c: discounts[min(followed.count(c), 3) - 1] for c in set(followed)}
+    own = followed.count(letter) - D.get(letter, 0)
+    return (own + sum(D.values()) * shorter) / len(followed)
+
+
+NAMES = ["anna", "hanna", "nan", "an", "bob", "banana", "oanna"]
+BEFORE = (".", ".a", ".an", ".han", ".anna", ".banan", ".zz", ".bo", ".hann")
+
+
+def at_the_end(here, tables, before):
+    """The counts of `look_up` for the place after this text, (lengths, 1, 27)."""
+    return here.look_up(tables, [before[1:]])[:, -1:]
+
+
+def test_witten_bell_is_its_formula_and_adds_up_to_one(here, deep):
+    tables, same = here.count_tables(NAMES, longest=4), deep.count(NAMES, longest=4)
+    for before in BEFORE:
+        counts = at_the_end(here, tables, before)
+        p = here.forecasts(counts, counts, here.mix_witten_bell)[:, 0]
         assert p.shape == (5, 27) and p.sum(axis=1) == pytest.approx(1) and p.min() > 0
         for k in range(5):
             for letter in ".anbz":
-                slow = slow_witten_bell(names, before, letter, k)
+                slow = slow_witten_bell(NAMES, before, letter, k)
                 assert p[k, here.LETTERS.index(letter)] == pytest.approx(slow, rel=1e-9)
+        for lesson_or_deeper in (here, deep):
+            mix = lesson_or_deeper.witten_bell
+            assert lesson_or_deeper.forecast(before[-4:], mix, same) == pytest.approx(
+                p[4]
+            )
+    n = np.zeros((1, 27))
+    n[0, 3] = 1  # seen once: with c, it is trusted with 1 / (1 + c)
+    for c in (1, 5):
+        p = here.mix_witten_bell(n, np.full(27, 1 / 27), c)
+        assert p[0, 3] == pytest.approx((1 + c / 27) / (1 + c))
+
+
+def test_kneser_ney_is_its_formula_and_adds_up_to_one(here, deep):
+    tables, discounts = here.count_tables(NAMES, longest=4), (0.75, 1.2, 1.5)
+    kinds = here.count_kinds(tables)
+    same = deep.count_kinds(deep.count(NAMES, longest=6), longest=4)
+
+    def mix(n, p):
+        return here.mix_kneser_ney(n, p, discounts)
+
+    for before in BEFORE:
+        counts, below = (at_the_end(here, t, before) for t in (tables, kinds))
+        p = here.forecasts(counts, below, mix)[:, 0]
+        assert p.shape == (5, 27) and p.sum(axis=1) == pytest.approx(1) and p.min() > 0
+        for k in range(5):
+            for letter in ".anbz":
+                slow = slow_kneser_ney(NAMES, before, letter, k, discounts)
+                assert p[k, here.LETTERS.index(letter)] == pytest.approx(slow, rel=1e-9)
+        own = deep.forecast(before[-4:], deep.kneser_ney, same, discounts=discounts)
+        assert own == pytest.approx(p[4])
+    n = np.array([0, 1, 2, 3, 9] + [0] * 22)
+    own = deep.kneser_ney(n, np.full(27, 1 / 27))
+    assert own[3] - own[2] == pytest.approx((1.5 - 0.8) / 15)
+
+
+def test_the_challenge_counts_what_the_lesson_counts(here):
+    counts, names = checks._counts()
+    assert names == here.validation and len(counts) > 50_000
+    assert counts["perk"].sum() == 1 and counts["perk"][9] == 1
+    shown = checks._bits(here.witten_bell)
+    assert shown == pytest.approx(here.counting_bits(here.witten_bell, counts, names))
+
+
+@pytest.mark.parametrize("bad", [np.ones(27), np.eye(27)[0], np.full(3, 1 / 3)])
+def test_the_challenge_wants_probabilities(bad):
+    with pytest.raises(ValueError, match="probabilit"):
+        checks._bits(lambda n, shorter: bad)
 
 
 def test_ngram_bits_are_the_name_and_its_end(here):
-    tables = here.count(["ab", "b"], longest=2)
-    p = [
-        here.witten_bell(tables, t)[:, i] for t, i in ((".", 1), (".a", 2), (".ab", 0))
-    ]
-    assert here.ngram_bits(tables, ["ab"])[0] == pytest.approx(-np.log2(p).sum(axis=0))
+    p = np.random.default_rng(0).dirichlet(np.ones(27), size=(2, 5))  # ab. and b.
+    a, b, dot = (here.LETTERS.index(letter) for letter in "ab.")
+    ab = -np.log2(p[:, 0, a] * p[:, 1, b] * p[:, 2, dot])
+    only_b = -np.log2(p[:, 3, b] * p[:, 4, dot])
+    assert here.ngram_bits(p, ["ab", "b"]) == pytest.approx(np.array([ab, only_b]))
+
+
+def test_a_setting_is_chosen_by_its_best_length(here):
+    good, flat = np.full((2, 3, 27), 1e-3), np.full((2, 3, 27), 1 / 27)
+    good[1] = 0.5  # of these forecasts only the longer context is good
+    found = {"flat": flat, "good": good}
+    here = lesson()
+    here.forecasts = lambda counts, shorter, mix: found[mix(None, None)]
+    setting, level = here.choose(lambda n, p, s: s, ["flat", "good"], 0, 0, ["ab"])
+    assert setting == "good" and level == pytest.approx(-np.log2([1e-3, 0.5]))
+
+
+def test_no_choice_looks_at_the_test_names():
+    chosen = []
+    for spoil in (False, True):
+        here = lesson()
+        here.train, here.validation = here.train[:600], here.validation[:60]
+        if spoil:
+            here.test, here.names = GARBAGE, here.train + here.validation + GARBAGE
+        tuned = here.tune(here.count_tables(here.train, longest=3), here.validation)
+        model, history = here.train_network(1, 8, epochs=2)
+        chosen.append([tuned, history, [w.tolist() for w in model.parameters()]])
+        assert here.test == GARBAGE or not spoil
+    (a, *network), (b, *other) = chosen
+    assert network == other
+    for name in a:
+        assert a[name][0] == b[name][0] and np.array_equal(a[name][1], b[name][1])
+
+
+def test_the_weights_of_the_best_epoch_on_validation_are_kept():
+    here = lesson()
+    here.train, here.validation = here.train[:300], here.validation[:30]
+    bits, weights = iter([5.0, 3.0, 4.0]), []
+
+    def name_bits(model, names):
+        weights.append([w.tolist() for w in model.parameters()])
+        return [next(bits) * sum(len(name) + 1 for name in names)]
+
+    here.name_bits = name_bits
+    model, history = here.train_network(1, 6, epochs=3)
+    assert history.best_epoch == 2
+    assert [w.tolist() for w in model.parameters()] == weights[1] != weights[2]
 
 
 class Known(nn.Module):
@@ -108,12 +245,14 @@ def test_every_model_is_scored_on_the_same_events(here):
     events = [len(name) + 1 for name in here.test]
     assert bits == pytest.approx(np.log2(27) * np.array(events), rel=1e-5)
     assert here.per_character(bits, here.test) == pytest.approx(np.log2(27), rel=1e-5)
-    empty = here.count([], longest=3)
-    counted = here.ngram_bits(empty, here.test)
+    assert here.network_bits(Known(), here.test) == pytest.approx(np.log2(27), rel=1e-5)
+    nothing = here.look_up(here.count_tables([], longest=3), here.test)
+    counted = here.ngram_bits(
+        here.forecasts(nothing, nothing, here.mix_witten_bell), here.test
+    )
     assert counted == pytest.approx(np.log2(27) * np.array(events)[:, None] @ [[1] * 4])
-    _, follows = here.padded(here.test)
-    assert (follows != -100).sum() == sum(events)
-    assert (follows == 0).sum() == len(here.test)
+    plain = here.counting_bits(here.witten_bell, {}, here.test[:50])
+    assert plain == pytest.approx(np.log2(27))
     assert here.name_bits(Known("abel."), ["abel"]).item() == pytest.approx(0, abs=1e-5)
 
 
@@ -123,6 +262,13 @@ def test_padding_and_neighbours_change_no_score(here):
     names = ["lee", "featherstone", "ng", "smith"]
     together = here.name_bits(model, names)
     assert not model.training
+    mean = together.sum() / sum(len(name) + 1 for name in names)
+    seen = []
+    model.register_forward_pre_hook(lambda _, given: seen.append(given[0].tolist()))
+    assert here.network_bits(model.train(), names) == pytest.approx(mean, rel=1e-5)
+    assert not model.training
+    for row, name in zip(seen[0], names, strict=True):
+        assert row[: len(name) + 1] == here.encode("." + name).tolist()
     alone = np.concatenate([here.name_bits(model, [name]) for name in names])
     assert together == pytest.approx(alone, abs=1e-4)
     assert here.name_bits(model, names[::-1]) == pytest.approx(together[::-1], abs=1e-4)
@@ -172,7 +318,7 @@ def test_chunks_follow_each_other_in_every_stream(here):
 @pytest.mark.parametrize("carry", [True, False])
 def test_training_hands_the_state_on_and_cuts_the_gradient(carry):
     here = lesson()
-    here.train, here.validation, here.EPOCHS = here.train[:900], here.validation[:20], 2
+    here.train, here.validation = here.train[:900], here.validation[:20]
     given, made, rows = [], [], []
     real = here.Letters.forward
 
@@ -186,7 +332,7 @@ def test_training_hands_the_state_on_and_cuts_the_gradient(carry):
 
     here.Letters.forward = forward
     try:
-        here.train_network(2, 6, seed=1, carry=carry)
+        here.train_network(2, 6, seed=1, carry=carry, epochs=2)
     finally:
         here.Letters.forward = real
     epoch = len(given) // 2
@@ -200,13 +346,13 @@ def test_training_hands_the_state_on_and_cuts_the_gradient(carry):
                 assert torch.equal(part, last)
 
 
-def test_chunks_with_a_carried_state_are_one_pass_and_so_is_letter_by_letter(here):
+def test_chunks_with_a_carried_state_are_one_pass(here, deep):
     torch.manual_seed(0)
     model = here.Letters(3, 7, p=0.3).double().eval()
     letters = torch.randint(27, (5, 23))
     at_once, _ = model(letters)
     for length in (1, 4, 23):
-        pieces = here.read_in_chunks(model, letters, length)
+        pieces = deep.read_in_chunks(model, letters, length)
         assert (pieces - at_once).abs().max() < 1e-10
 
 
@@ -219,9 +365,39 @@ def test_no_forecast_sees_the_letter_it_is_about(here):
     a, b = model(letters)[0], model(changed)[0]
     assert torch.allclose(a[:, :6], b[:, :6], atol=1e-6)
     assert (a[:, 6:] - b[:, 6:]).abs().amax(dim=(0, 2)).min() > 0
-    read, follows = here.padded(["smith", "lee"])
-    assert read[0].tolist() == [0, *here.encode("smith").tolist()]
-    assert follows[1].tolist() == [12, 5, 5, 0, -100, -100]
+
+
+def test_the_connection_is_the_share_of_the_gradient_of_the_likeliest(here):
+    torch.manual_seed(0)
+    model = here.Letters(1, 8).eval()
+    shares = here.connection(model, ".smit")
+    assert shares.shape == (5,) and shares.sum() == pytest.approx(1)
+    rows = model.embed(here.encode(".smit")).detach()
+
+    def highest(rows):
+        return model.out(model.lstm(rows)[0][-1]).softmax(dim=0).max().log()
+
+    lengths = torch.autograd.functional.jacobian(highest, rows).pow(2).sum(1).sqrt()
+    assert shares == pytest.approx((lengths / lengths.sum()).numpy(), abs=1e-5)
+
+
+def test_the_loop_of_the_lesson_trains_what_was_measured():
+    here = lesson()
+    here.train, here.validation = here.train[:300], here.validation[:30]
+    source = (ROOT / "02_LSTM_RNN/raw_scripts/stacked_rnn.py").read_text("utf-8")
+    code = re.search(
+        r"^torch.manual_seed\(0\)\nmodel, .*?(?=\n\n)", source, re.M | re.S
+    )
+    steps = len(here.chunks(np.random.default_rng(0)))
+    code = code[0].replace("16 * 75", f"2 * {steps}").replace("range(16)", "range(2)")
+    exec(code, vars(here))
+    model, history = here.train_network(1, 128, lr=0.01, seed=0, epochs=2)
+    shown = here.network_bits(model, here.train)
+    assert here.history.train[-1] == pytest.approx(shown, rel=1e-6)
+    assert here.history.validation == pytest.approx(history.validation, rel=1e-6)
+    assert history.best_epoch == 2
+    for a, b in zip(here.model.parameters(), model.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_sampling_spells_what_the_model_says(here):
@@ -247,16 +423,15 @@ def test_temperature_sharpens_and_flattens(here):
         assert begins == pytest.approx(odds / (1 + odds), abs=0.02)
 
 
-def test_as_many_names_are_drawn_as_their_bits_promise():
+def test_as_many_names_are_drawn_as_their_bits_promise(deep):
     # Scoring and drawing must tell the same story: 2**-bits is how often a name comes.
     here = lesson()
-    here.EPOCHS = 1
-    model, _ = here.train_network(1, 32)
+    model, _ = here.train_network(1, 32, epochs=1)
     drawn = here.sample(model, 20_000)
     bits = here.name_bits(model, here.train)
     chance = 1 - (1 - 2.0**-bits) ** 20_000
-    assert here.hits(bits, 20_000) == pytest.approx(chance.mean())
+    assert deep.hits(bits, 20_000) == pytest.approx(chance.mean())
     noise = np.sqrt((chance * (1 - chance)).sum()) / len(bits)
     assert abs(np.isin(here.train, drawn).mean() - chance.mean()) < 4 * noise
     assert chance.mean() > 20 * noise
-    assert here.hits(np.array([0.0, 1.0, 60.0]), 1) == pytest.approx(0.5)
+    assert deep.hits(np.array([0.0, 1.0, 60.0]), 1) == pytest.approx(0.5)
