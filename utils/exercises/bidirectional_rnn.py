@@ -1,8 +1,13 @@
 """The exercises of 02.5, Bidirectional RNN."""
 
 import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
 
-from utils.exercises import Exercise, Mistake, draw_arrays
+from utils.data import load_surnames
+from utils.exercises import Challenge, Exercise, Miss, Mistake, draw_arrays
+from utils.training import fit, predict
 
 # --- Exercise 2.1: sum up a sequence --------------------------------------------------
 
@@ -73,6 +78,25 @@ sum_up = Exercise(
                 B, H, _ = out.shape
                 H = H // 2
                 return torch.cat([out[:, -1, :H], out[:, 0, H:]], 1)
+            """,
+        ),
+        Mistake(
+            "You cut at 5, the units of the layer in this lesson. H differs from call "
+            "to call: take it from out.shape.",
+            lambda out: _halves(out, -1, 0, 5),
+            """
+            def sum_up(out):
+                return torch.cat([out[:, -1, :5], out[:, 0, 5:]], dim=1)
+            """,
+        ),
+        Mistake(
+            "You join along the batch. The two halves of a sequence belong side by "
+            "side, dim=1.",
+            lambda out: np.concatenate(np.split(_halves(out, -1, 0), 2, axis=1)),
+            """
+            def sum_up(out):
+                H = out.shape[2] // 2
+                return torch.cat([out[:, -1, :H], out[:, 0, H:]])
             """,
         ),
         Mistake(
@@ -175,109 +199,145 @@ mean_loss = Exercise(
     ],
 )
 
-# --- Exercise 3.2: read back, but not the padding -------------------------------------
+# --- Exercise 5.1: fill the gap -------------------------------------------------------
 
 
-def _draw_batch(rng):
-    T = int(rng.integers(4, 6))
-    lengths = np.array([T, *rng.integers(2, T, size=2)])
-    x = rng.permutation(np.arange(1, 3 * T + 1)).reshape(3, T)
-    x[np.arange(3), rng.integers(1, lengths)] = 0  # a real step, but not the first
-    x[0, -1] = 0  # the last one: what looks like padding is none
-    real = np.arange(T) < lengths[:, None]
-    return {"x": np.where(real, x, 0), "lengths": lengths}
+def _gaps(names):
+    """Each name (N, 6) six times, each time with another letter hidden; the labels are
+    -1 but at the gap.
+    """
+    x = names.repeat_interleave(6, dim=0)
+    gap = torch.eye(6, dtype=torch.bool).repeat(len(names), 1)
+    return x.masked_fill(gap, 0), x.masked_fill(~gap, -1)
 
 
-def _read_back(x, lengths):
-    places = lengths[:, None] - 1 - np.arange(x.shape[1])
-    back = np.take_along_axis(x, np.maximum(places, 0), axis=1)
-    return np.where(places >= 0, back, 0)
+def _gap_loss(scores, y):
+    return cross_entropy(scores.transpose(1, 2), y, ignore_index=-1)
 
 
-def _without_zeros(x, lengths, within=False):
-    """Rows reversed that go by the zeros: without all of them, or those at the end."""
-    back = np.zeros_like(x)
-    for row, new in zip(x, back, strict=True):
-        kept = row[: np.flatnonzero(row)[-1] + 1] if within else row[row != 0]
-        new[: len(kept)] = kept[::-1]
-    return back
+def _check_shape(model, x):
+    """Say in words what is wrong with what a network returns, if anything is."""
+    try:
+        scores = model(x)
+    except IndexError as error:
+        if "out of range in self" not in str(error):
+            raise
+        told = "a letter is a number from 0 to 26, so nn.Embedding needs 27 rows"
+        raise TypeError(told) from None
+    wanted = f"forward must return (B, 6, 27), here {(len(x), 6, 27)}"
+    if not isinstance(scores, torch.Tensor):
+        raise TypeError(f"{wanted}, not {type(scores).__name__}")
+    if scores.shape != (len(x), 6, 27):
+        raise TypeError(f"{wanted}, not {tuple(scores.shape)}")
 
 
-def _without_first_step(x, lengths):
-    kept = np.arange(x.shape[1]) < lengths[:, None] - 1
-    return np.where(kept, _read_back(x, lengths), 0)
+def _look(model, x):
+    """What the answer at a gap, the third letter, goes by; and if scores sum to 1."""
+    x = x.clone()
+    x[:, 2] = 0
+    scores = predict(model, x)
+
+    def notices(rows, places):
+        other = x.clone()
+        other[rows, places] = other[rows, places] % 26 + 1
+        return (predict(model, other) - scores)[-1, 2].abs().max() > 1e-4
+
+    return {
+        "before": notices(-1, slice(0, 2)),
+        "after": notices(-1, slice(3, 6)),
+        "other names": notices(slice(0, -1), slice(0, 6)),
+        "softmax": (scores.sum(dim=2) - 1).abs().max() < 1e-3,
+    }
 
 
-read_back = Exercise(
-    draw=_draw_batch,
-    right=_read_back,
-    verified="Batches of three sequences with 2 to 5 steps; the padding stays behind.",
-    mistakes=[
-        Mistake(
-            "Now the padding stands in front, and the backward layer would read it "
-            "first. Turn round only the real steps.",
-            lambda x, lengths: x[:, ::-1],
+def _why():
+    """The reason why the last network did not reach the goal, likeliest first."""
+    if seen["other names"]:
+        return "batch"
+    if seen["before"] != seen["after"]:
+        return "one side"
+    if not seen["before"]:
+        return "alone"
+    return "softmax" if seen["softmax"] else "small"
+
+
+def _gaps_filled(answer):
+    """Percent of the gaps in unseen names that a network of this class fills."""
+    if isinstance(answer, nn.Module):
+        raise TypeError("hand over the class itself, GapFiller without brackets")
+    names = [name for name in load_surnames() if len(name) == 6]
+    letters = torch.tensor([[ord(letter) - 96 for letter in name] for name in names])
+    order = torch.randperm(len(names), generator=torch.Generator().manual_seed(0))
+    parts = [_gaps(letters[order[start:stop]]) for start, stop in CUTS]
+    model = answer()
+    _check_shape(model, torch.arange(30).reshape(5, 6) % 27)
+    options = {"epochs": 4, "batch_size": 128, "lr": 0.01, "loss": _gap_loss}
+    fit(model, *parts[:2], **options)
+    x, y = parts[2]
+    seen.update(_look(model, letters[order[-600:]]))
+    right = predict(model, x).argmax(dim=2) == y
+    return 100 * right[y >= 0].float().mean()
+
+
+CUTS = [(0, -1200), (-1200, -600), (-600, None)]  # train, validation, test
+seen = {}  # of the last network scored: what its answers go by
+
+_FILLER = """
+    class GapFiller(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(27, 16)
+            self.rnn = nn.LSTM(16, 40, batch_first=True, bidirectional=True)
+            self.score = nn.Linear(2 * 40, 27)
+
+        def forward(self, x):
+            return self.score(self.rnn(self.embed(x))[0])
+    """
+
+GapFiller = Challenge(
+    score=_gaps_filled,
+    goal=32,
+    lower=False,
+    told="fills {score:.0f} % of the gaps in unseen names, the goal is {goal} %.",
+    misses=[
+        Miss(
+            "At the gap your network knows one side of it only. What does it need to "
+            "read the other side as well?",
+            lambda score: _why() == "one side",
+            _FILLER.replace(", bidirectional=True", "").replace("2 * 40", "40"),
+        ),
+        Miss(
+            "At the gap your network knows nothing of the other letters. Which layer "
+            "would hand them on?",
+            lambda score: _why() == "alone",
             """
-            def read_back(x, lengths):
-                return x.flip(1)
+            class GapFiller(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.embed = nn.Embedding(27, 16)
+                    self.score = nn.Linear(16, 27)
+
+                def forward(self, x):
+                    return self.score(self.embed(x))
             """,
         ),
-        Mistake(
-            "The sequences of the batch have changed places; the steps of each must.",
-            lambda x, lengths: x[::-1],
-            """
-            def read_back(x, lengths):
-                return x.flip(0)
-            """,
+        Miss(
+            "The answer for one name changes with the other names of the batch. Does "
+            "your layer know that the batch comes first?",
+            lambda score: _why() == "batch",
+            _FILLER.replace("batch_first=True, ", ""),
         ),
-        Mistake(
-            "A real step may be 0, too, and keeps its place: ask `lengths`, not x, "
-            "what is padding.",
-            _without_zeros,
-            """
-            def read_back(x, lengths):
-                back = torch.zeros_like(x)
-                for i, row in enumerate(x):
-                    kept = row[row != 0].flip(0)
-                    back[i, : len(kept)] = kept
-                return back
-            """,
+        Miss(
+            "Your scores are probabilities already. The check trains with "
+            "cross_entropy, which has the softmax inside.",
+            lambda score: _why() == "softmax",
+            _FILLER.replace("(x))[0])", "(x))[0]).softmax(dim=2)"),
         ),
-        Mistake(
-            "The zeros at the end of a row are not all padding: a real step may be 0. "
-            "`lengths` says how many steps are real.",
-            lambda x, lengths: _without_zeros(x, lengths, within=True),
-            """
-            def read_back(x, lengths):
-                back = x * 0
-                for i, row in enumerate(x):
-                    n = int(row.nonzero().max()) + 1
-                    back[i, :n] = row[:n].flip(0)
-                return back
-            """,
-        ),
-        Mistake(
-            "Nothing was turned round.",
-            lambda x, lengths: x,
-            """
-            def read_back(x, lengths):
-                back = x + 0
-                for row, n in zip(back, lengths):
-                    row.flip(0)
-                return back
-            """,
-        ),
-        Mistake(
-            "The first step of each sequence got lost: a slice that counts down stops "
-            "before its end.",
-            _without_first_step,
-            """
-            def read_back(x, lengths):
-                back = np.zeros_like(x)
-                for i, n in enumerate(lengths):
-                    back[i, : n - 1] = np.asarray(x)[i, n - 1 : 0 : -1]
-                return back
-            """,
+        Miss(
+            "Your network reads both sides of the gap, but learns too little. Has it "
+            "enough units?",
+            lambda score: _why() == "small",
+            _FILLER.replace("nn.LSTM(16, 40", "nn.RNN(16, 8").replace("2 * 40", "16"),
         ),
     ],
 )
