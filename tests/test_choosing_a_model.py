@@ -6,18 +6,22 @@ import math
 import numpy as np
 import pytest
 import torch
-from lesson_functions import load_lesson
+from lesson_functions import ROOT, load_lesson
 
-from utils.data import load_sunspots
+from utils.data import load_sunspots, load_surnames
+from utils.exercises import choosing_a_model as tasks
 
 ONE_WAY = ("RNN", "LSTM", "GRU", "stacked")
-SETTINGS = {"MODELS", "SIZES", "sunspots", "parts", "scale", "cuts", "pairs"}
-SETTINGS |= {"codes", "names", "table", "sounds", "spoken", "words"}
+PATH = "02_LSTM_RNN/raw_scripts/choosing_a_model.py"
+DEEPER = "02_LSTM_RNN/going_deeper/raw_scripts/choosing_further.py"
+SETTINGS = {"UNITS", "SYMBOLS", "INPUTS", "OUTPUTS", "CELLS", "sunspots", "parts"}
+SETTINGS |= {"scale", "cuts", "pairs", "names", "words", "tries", "chosen"}
+SETTINGS |= {"HERE", "SO_FAR", "TO_THE_END"}
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    return load_lesson("02_LSTM_RNN/raw_scripts/choosing_a_model.py", SETTINGS)
+    return load_lesson(PATH, SETTINGS)
 
 
 def awake(lesson, model, task, seed=0):
@@ -30,7 +34,7 @@ def awake(lesson, model, task, seed=0):
 
 @pytest.mark.parametrize("task", ["forecast", "names", "stress"])
 def test_all_models_have_equal_parameters(lesson, task):
-    nets = [lesson.Network(model, task) for model in lesson.MODELS]
+    nets = [lesson.Network(model, task) for model in lesson.UNITS[task]]
     sizes = [sum(weights.numel() for weights in net.parameters()) for net in nets]
     assert max(sizes) < 1.02 * min(sizes)
 
@@ -83,7 +87,7 @@ def test_forecasts_are_changes_from_the_last_known_month(lesson):
 
 
 def test_the_split_cuts_80_10_10_and_loses_nothing(lesson):
-    parts = lesson.split(list(range(20_000)))
+    parts = tasks.split(list(range(20_000)))
     assert [len(part) for part in parts] == [16_000, 2_000, 2_000]
     assert sorted(itertools.chain(*parts)) == list(range(20_000))
     # The same rows as in lessons 02.4 and 02.5, whose counts are the bars here.
@@ -92,7 +96,8 @@ def test_the_split_cuts_80_10_10_and_loses_nothing(lesson):
 
 
 def test_groups_hold_every_example_at_its_own_length(lesson):
-    groups, wanted = lesson.names[2], lesson.split(lesson.codes)[2]
+    codes = [[0, *(ord(letter) - 96 for letter in name), 0] for name in load_surnames()]
+    groups, wanted = lesson.names[2], tasks.split(codes)[2]
     back = [
         [*x.tolist(), y[-1].item()]
         for xs, ys in groups
@@ -114,43 +119,108 @@ def test_consonants_are_neither_asked_for_nor_scored(lesson):
         return torch.nn.functional.one_hot(torch.ones_like(x), 3).float()
 
     group = torch.tensor([[0, 1, 2], [3, 4, 5]]), torch.tensor([[1, -1, 1], [0, -1, 1]])
-    assert lesson.right(always_one, [group]) == [75, 50]
+    assert tasks.right(always_one, [group]) == [75, 50]
     nats = -math.log(math.e / (math.e + 2)), -math.log(1 / (math.e + 2))
     wanted = (3 * nats[0] + nats[1]) / 4
-    assert lesson.bits(always_one, [group]) == pytest.approx(wanted / math.log(2))
+    assert tasks.bits(always_one, [group]) == pytest.approx(wanted / math.log(2))
+
+
+def test_a_network_must_answer_at_every_step(lesson):
+    def last_only(x):
+        return torch.nn.functional.one_hot(x, 39)[:, -1, :3].float()
+
+    for score in (tasks.bits, tasks.right):
+        with pytest.raises(ValueError, match="at every step"):
+            score(last_only, lesson.words[2][3:4])
 
 
 def test_bits_do_not_depend_on_the_batch(lesson):
     net, groups = awake(lesson, "GRU", "names"), lesson.names[2][:2]
     alone = [(x[k : k + 1], y[k : k + 1]) for x, y in groups for k in range(len(x))]
-    assert lesson.bits(net, groups) == pytest.approx(lesson.bits(net, alone), abs=1e-4)
+    assert tasks.bits(net, groups) == pytest.approx(tasks.bits(net, alone), abs=1e-4)
 
 
 def test_prefixes_hide_the_rest_and_nothing_else(lesson):
     groups = lesson.names[2][:4]
-    cut = [*lesson.prefixes(groups)]
+    cut = [*load_lesson(DEEPER).prefixes(groups)]
     assert sum((y >= 0).sum() for _, y in cut) == sum(y.numel() for _, y in groups)
     for model, same in (("stacked", True), ("both ways", False)):
         net = awake(lesson, model, "names")
-        gap = abs(lesson.bits(net, groups) - lesson.bits(net, cut))
+        gap = abs(tasks.bits(net, groups) - tasks.bits(net, cut))
         assert (gap < 1e-3) == same
 
 
 def test_the_same_seed_gives_both_models_the_same_order(lesson, monkeypatch):
     """What makes the comparison a paired one."""
-    nats, seen = lesson.nats, []
+    nats, seen = tasks.nats, []
 
     def spy(net, x, y, reduction="mean"):
         seen.append((reduction, x))
         return nats(net, x, y, reduction)
 
-    monkeypatch.setattr(lesson, "nats", spy)
+    monkeypatch.setattr(tasks, "nats", spy)
     runs = []
     for model, seed in (("RNN", 1), ("GRU", 1), ("GRU", 2)):
         seen.clear()
         few = [(x[:300], y[:300]) for x, y in lesson.names[0][:3]]
-        lesson.train(lesson.Network(model, "names"), few, few[:1], 0.01, 2, seed)
+        tasks.train(lesson.Network(model, "names"), few, few[:1], 0.01, 2, seed)
         runs.append([x for reduction, x in seen if reduction == "mean"])
     assert sum(len(x) for x in runs[0]) == 2 * sum(len(x) for x, _ in few)
     assert all(a.equal(b) for a, b in zip(runs[0], runs[1], strict=True))
     assert not all(a.equal(b) for a, b in zip(runs[1], runs[2], strict=False))
+
+
+def test_no_choice_looks_at_the_test_part():
+    """The settings of the line, and what a network's learning rate is chosen by."""
+    whole, spoiled = load_lesson(PATH, SETTINGS), load_lesson(PATH, SETTINGS)
+    known, future = spoiled.cuts[2]
+    spoiled.cuts[2] = known[::-1] + 50, future * 0 + 7
+    spoiled.pairs[2] = tuple(torch.randn_like(part) for part in spoiled.pairs[2])
+    for lesson in (whole, spoiled):
+        for groups in (lesson.names, lesson.words):  # few are enough, and fast
+            for part in range(3):
+                groups[part] = [(x[:40], y[:40]) for x, y in groups[part][3:6]]
+        lesson.pairs[0] = [part[:200] for part in lesson.pairs[0]]
+    for groups, symbols in ((spoiled.names, 27), (spoiled.words, 3)):
+        groups[2] = [(x, torch.randint_like(y, symbols)) for x, y in groups[2]]
+    assert whole.chosen == (108, True)
+    for lesson in (whole, spoiled):
+        assert min(lesson.tries, key=lesson.on_validation) == whole.chosen
+    assert not np.allclose(*(some.line_of(some.chosen, 2) for some in (whole, spoiled)))
+    for task, model in (("forecast", "GRU"), ("names", "RNN"), ("stress", "both ways")):
+        scores = [some.measure(0, task, model, 0.01) for some in (whole, spoiled)]
+        assert scores[0]["validation"] == scores[1]["validation"]
+        assert scores[0]["test"] != scores[1]["test"]
+
+
+def test_items_have_the_score_as_their_mean(lesson):
+    net, groups = awake(lesson, "GRU", "names"), lesson.names[2]
+    assert lesson.by_name(net).shape == (2000,)
+    assert lesson.by_name(net).mean() == pytest.approx(tasks.bits(net, groups))
+    net, groups = awake(lesson, "both ways", "stress"), lesson.words[2]
+    items = lesson.by_word([net(x).argmax(dim=2) for x, _ in groups])
+    assert items.shape == (3000,)
+    assert items.mean() == pytest.approx(tasks.right(net, groups)[0], abs=1e-3)
+    forecasts = lesson.line_of((24, False), 2)
+    items = lesson.by_window(forecasts)
+    assert items.shape == (len(forecasts),)
+    assert items.mean() == pytest.approx(lesson.mean_rmse(forecasts, 2))
+    forecasts[100] += 1  # the tangent: what a change of one window does to the score
+    moved = lesson.by_window(forecasts)
+    assert moved.mean() == pytest.approx(lesson.mean_rmse(forecasts, 2))
+    assert moved[100] - items[100] == pytest.approx(
+        len(items) * (moved.mean() - items.mean()), rel=0.01
+    )
+
+
+def test_simple_models_count_as_in_their_own_lessons(lesson):
+    """Item by item here, as one score there."""
+    lesson.root = ROOT
+    stored = lesson.stored_in("bidirectional_rnn")
+    rules = {"sounds so far": lesson.SO_FAR, "vowel to the end": lesson.TO_THE_END}
+    for name, keys in rules.items():
+        items = lesson.by_word(lesson.rule(*keys))
+        assert items.mean() == pytest.approx(stored[name][0], abs=0.006)
+    letters = lesson.stored_in("stacked_rnn")["Kneser-Ney"]
+    items = lesson.kneser_ney(letters["discounts"], letters["context"])
+    assert items.mean() == pytest.approx(letters["test"], abs=6e-5)
