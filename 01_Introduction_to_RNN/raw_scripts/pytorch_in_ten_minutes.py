@@ -221,7 +221,7 @@ left.plot(losses)
 left.set(title="The loss falls", xlabel="training step", ylabel="mean squared error")
 right.plot(x, y, "o")
 right.plot(x, model(inputs).detach(), color=ORANGE)  # detach: only the numbers
-right.set(title="The network (orange) draws a wave", xlabel="x", ylabel="y")
+right.set(title="The network (red line) draws a wave", xlabel="x", ylabel="y")
 show(fig, "pytorch_in_ten_minutes_fit")
 
 # %% [markdown]

@@ -32,15 +32,14 @@ def test_a_notebook_has_at_most_two_and_a_half_megabytes(path):
     assert path.stat().st_size <= 2.5 * MB
 
 
-def test_what_a_learner_fetches_has_at_most_25_megabytes(tmp_path):
+def test_a_clone_has_at_most_25_megabytes(tmp_path):
     if not shutil.which("git") or git("rev-parse", "HEAD").returncode:
         pytest.skip("this copy of the course is not a git repository")
     target = tmp_path / "clone"
-    # As the set-up cell does. All versions of all pictures are more, and grow.
-    git("clone", "--quiet", "--no-local", "--depth", "1", ROOT.as_uri(), target)
-    fetched = size(target / ".git")
-    assert 0 < fetched <= 25 * MB
-    assert 0 < size(target) - fetched <= 25 * MB  # what is then in the folder
+    git("clone", "--quiet", "--no-local", ROOT.as_uri(), target)
+    history = size(target / ".git")  # what is fetched
+    assert 0 < history <= 25 * MB
+    assert 0 < size(target) - history <= 25 * MB  # what is then in the folder
 
 
 def what_github_loses(notebook):

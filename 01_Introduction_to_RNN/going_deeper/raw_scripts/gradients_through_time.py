@@ -496,7 +496,7 @@ assert 1e-9 < 0.7**50 < 1e-7, "0.70 to the 50th"
 #
 # - **Inputs of size 1.** Everything vanishes, even at radius 1.5. Is saturation to
 #   blame? By the rule, at radius 1.5 it is: without the saturated units the rule gives
-#   about 1. At radius 1 it is not. A fifth of the units is saturated, but without them
+#   about 1. At radius 1 less so. A fifth of the units is saturated, but without them
 #   a step would still keep only 0.70, and fifty steps a part in some fifty million. The
 #   slope of an ordinary state, well inside ±0.9, is already too small.
 # - **Inputs ten times smaller.** Now the states are small and their slopes near 1.
