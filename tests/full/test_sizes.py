@@ -33,8 +33,8 @@ def test_a_notebook_has_at_most_two_and_a_half_megabytes(path):
 
 
 def test_what_is_fetched_is_small(tmp_path):
-    """Colab and the README fetch the newest state alone; those who change the course
-    fetch every notebook that was ever built.
+    """The set-up cell in Colab fetches the newest state alone, as a zip holds it. Those
+    who change the course fetch every notebook that was ever built.
     """
     if not shutil.which("git") or git("rev-parse", "HEAD").returncode:
         pytest.skip("this copy of the course is not a git repository")
