@@ -342,8 +342,8 @@ torch.manual_seed(0)
 model = Forecaster()
 training.fit(model, train, validation, epochs=60, batch_size=128, lr=0.003)
 forecast = training.predict(model, test[0]).numpy()
-print(f"mean RMSE {by_month(forecast, actual).mean():.0f}")
-print("forecasts, one every five years:", forecast[::60, 0].round())
+print(f"mean RMSE {by_month(forecast, actual).mean().round(-1):.0f}, in tens")
+print("forecasts, one every five years:", forecast[::60, 0].round(-1))
 
 # %% tags=["claims"]
 _careless, _bar = by_month(forecast, actual).mean(), bars["persistence"].mean()
