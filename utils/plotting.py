@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython import get_ipython
 from IPython.display import display
+from matplotlib.axis import Tick
 from PIL import Image
 
 BLUE, GREEN, ORANGE, PURPLE = "#0433C9", "#127456", "#A2310A", "#8E2083"
@@ -66,7 +67,19 @@ def show(fig, alt, updates=None, **values):
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", dpi=fig.dpi * 1.5)
     plt.close(fig)
-    return _show_image(Image.open(buffer), alt, updates, width=fig.get_figwidth() * 100)
+    width, words = fig.get_figwidth() * 100, " | ".join(_words(fig))
+    return _show_image(Image.open(buffer), alt, updates, width, words)
+
+
+def _words(artist, tick=False):
+    """The texts in a figure, without the numbers that matplotlib writes at ticks."""
+    if isinstance(artist, plt.Text):
+        text = artist.get_text()
+        number = "$" in text or text.upper() == text.lower()  # there is no letter in it
+        shown = text.strip() and artist.get_visible() and not (tick and number)
+        return [text] if shown else []
+    tick = tick or isinstance(artist, Tick)
+    return [word for child in artist.get_children() for word in _words(child, tick)]
 
 
 def _alternative(name):
@@ -94,7 +107,7 @@ def show_slide(topic, number):
     _show_image(slide, f"Slide {number}: {text['title']}. {text['alt']}", width=860)
 
 
-def _show_image(image, alt, updates=None, width=800):
+def _show_image(image, alt, updates=None, width=800, words=""):
     if not alt.strip():
         raise ValueError("alt must say what the figure shows")
     if get_ipython() is None:
@@ -105,9 +118,11 @@ def _show_image(image, alt, updates=None, width=800):
     buffer = io.BytesIO()
     small.save(buffer, format="png", optimize=True)
     source = base64.b64encode(buffer.getvalue()).decode()
+    # Tests compare the words: a picture with another title has nearly the same ink.
     picture = (
-        f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{source}" '
-        f'style="max-width: 100%; width: {width:.0f}px; background: white">'
+        f'<img alt="{html.escape(alt)}" data-words="{html.escape(words)}" '
+        f'src="data:image/png;base64,{source}" style="max-width: 100%; '
+        f'width: {width:.0f}px; background: white">'
     )
     bundle = {"text/html": picture, "text/plain": alt}
     if updates is None:
@@ -181,17 +196,8 @@ def plot_forecast(time, actual, forecasts, ax, unit=""):
 
 def plot_band(x, runs, ax, label, colour):
     """Median and range of several runs (seeds, steps), the label at the right end."""
-    runs = np.asarray(runs)
-    middle = np.median(runs, axis=0)
-    ax.fill_between(
-        x, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.2, linewidth=0
-    )
+    low, middle, high = np.quantile(runs, [0, 0.5, 1], axis=0)
+    ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
     ax.plot(x, middle, color=colour)
-    ax.annotate(
-        label,
-        (x[-1], middle[-1]),
-        xytext=(5, 0),
-        textcoords="offset points",
-        color=colour,
-        va="center",
-    )
+    end, shift = (x[-1], middle[-1]), {"xytext": (5, 0), "textcoords": "offset points"}
+    ax.annotate(label, end, color=colour, va="center", **shift)

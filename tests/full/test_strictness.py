@@ -25,8 +25,11 @@ set_up()
 print("RMSE 17.3")
 ---
 fig, ax = plt.subplots()
-ax.plot([0, 1, 2], [0, 2, 1])
-ax.plot([0, 1, 2], [2, 0, 2])
+first, second = [0, 2, 1], [2, 0, 2]
+ax.plot(first, label="first")
+ax.plot(second, label="second")
+ax.set(title="They cross", xlabel="step")
+ax.legend()
 show(fig, "Two zigzag lines that cross twice")
 """
 
@@ -35,20 +38,43 @@ def change_a_number(cells):
     cells[0].outputs[0]["text"] = "RMSE 17.2\n"
 
 
-def remove_a_curve(cells):
-    html = cells[1].outputs[0]["data"]["text/html"]
-    encoded = re.search(r"base64,([A-Za-z0-9+/=]+)", html)[1]
-    picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
+def painted(paint):
+    """Store another picture."""
+
+    def spoil(cells):
+        html = cells[1].outputs[0]["data"]["text/html"]
+        encoded = re.search(r"base64,([A-Za-z0-9+/=]+)", html)[1]
+        buffer = io.BytesIO(base64.b64decode(encoded))
+        picture = paint(Image.open(buffer).convert("RGB"))
+        picture.save(buffer := io.BytesIO(), "png")
+        changed = html.replace(encoded, base64.b64encode(buffer.getvalue()).decode())
+        cells[1].outputs[0]["data"]["text/html"] = changed
+
+    return spoil
+
+
+def without_a_curve(picture):
     orange = (162, 49, 10)
     for x in range(picture.width):
         for y in range(picture.height):
             colour = picture.getpixel((x, y))
             if sum(abs(a - b) for a, b in zip(colour, orange, strict=True)) < 200:
                 picture.putpixel((x, y), (255, 255, 255))
-    buffer = io.BytesIO()
-    picture.save(buffer, "png")
-    changed = html.replace(encoded, base64.b64encode(buffer.getvalue()).decode())
-    cells[1].outputs[0]["data"]["text/html"] = changed
+    return picture
+
+
+def red_for_blue(picture):
+    return Image.merge("RGB", picture.split()[::-1])
+
+
+def now_drawn_with(old, new):
+    """The cell now draws another figure than the stored one."""
+
+    def spoil(cells):
+        assert old in cells[1].source
+        cells[1].source = cells[1].source.replace(old, new)
+
+    return spoil
 
 
 def remove_the_picture(cells):
@@ -76,10 +102,16 @@ def forget_to_run(cells):
     cells[0].source = cells[0].source.replace('print("RMSE 17.3")\n', "")
 
 
+WORDS = "mismatch 'text/html'"  # the words of a figure: its pixels are left out there
 SPOILED = {
     "untouched": (None, ""),
     "number": (change_a_number, "17.2"),
-    "curve": (remove_a_curve, "Picture 1 differs"),
+    "curve": (painted(without_a_curve), "Picture 1 differs"),
+    "channels": (painted(red_for_blue), "Picture 1 differs"),
+    "exchanged": (now_drawn_with("first, second =", "second, first ="), "Picture 1"),
+    "title": (now_drawn_with("They cross", "They meet"), WORDS),
+    "label": (now_drawn_with('"step"', '"steps"'), WORDS),
+    "legend": (now_drawn_with("legend()", "legend(handles=[*ax.lines][::-1])"), WORDS),
     "picture": (remove_the_picture, ""),
     "alt": (change_the_alt, "Three zigzag"),
     "unrun": (forget_to_run, "never run"),

@@ -1,0 +1,172 @@
+"""What each loader returns, in numbers: known rows in their units, and every value.
+
+The rows were read in the files and turned into the course's units by hand; a digest of
+each table sees any other value, and any other order.
+"""
+
+import hashlib
+import zlib
+
+import numpy as np
+import pytest
+
+from utils import data
+
+
+def table(loaded):
+    """Each column below its name."""
+    return [[name, *loaded[name]] for name in loaded]
+
+
+def vowels(loaded):
+    """A row for each frame: its place, the speaker, twelve coefficients."""
+    recordings, speakers = loaded
+    sizes = [len(recording) for recording in recordings]
+    place = [f"{n}, {frame}" for n, size in enumerate(sizes) for frame in range(size)]
+    return [place, np.repeat(speakers, sizes), *np.concatenate(recordings).T]
+
+
+def chorales(pieces):
+    """A row for each step: its place, the pitch of four voices."""
+    place = [f"{name}, {n}" for name in pieces for n in range(len(pieces[name]))]
+    return [place, *np.concatenate(list(pieces.values())).T]
+
+
+COLUMNS = {
+    "load_sunspots": lambda series: table(series.reset_index()),
+    "load_weather": lambda frame: table(frame.reset_index()),
+    "load_stress": table,
+    "load_surnames": lambda names: [names, range(len(names))],
+    "load_first_names": table,
+    "load_vowels": vowels,
+    "load_chorales": chorales,
+}
+# Loader and argument: the digest of its rows; then some of them.
+# The weather is in °C, °C, %, degrees, m/s, mm, hPa and km. In the file stand 46.4 °F,
+# 44.6 °F, 93.4 %, 160°, 13.81 mph, 0.1 in, no pressure, 7 miles; then 33.98 °F, 15.98
+# °F, 47.25 %, 330°, 19.56 mph, 0 in, 1019.5 mbar, 10 miles; then the wrong report.
+# The chorales' voices are soprano, alto, tenor, bass: C sharp 5, E 4, A 3, A 3.
+KNOWN = """
+load_sunspots: 71103552
+month; sunspots
+1749-01; 58.000
+1824-02; 10.800
+1957-10; 253.800
+2009-05; 2.900
+2009-06; 2.600
+
+load_weather: 673425311
+hour; temperature; dew_point; humidity; wind_direction; wind_speed; rain; pressure; \
+visibility
+2013-01-11 23:00:00; 8.000; 7.000; 93.400; 160.000; 6.174; 2.540; -; 11.265
+2013-12-30 21:00:00; 1.100; -8.900; 47.250; 330.000; 8.744; 0.000; 1019.500; 16.093
+2013-05-09 02:00:00; -; -; 95.340; 80.000; 3.603; 0.000; 1016.900; 16.093
+
+load_stress: 2685702315
+word; phonemes; stress
+aalto; ['AA', 'L', 'T', 'OW']; [1, -1, -1, 2]
+aaron; ['EH', 'R', 'AH', 'N']; [1, -1, 0, -1]
+
+load_surnames: 288331833
+smith; 0
+johnson; 1
+obrien; 280
+null; 4508
+na; 13204
+
+load_first_names: 1404248509
+name; sex
+aaron; both
+na; f
+nan; f
+
+load_vowels train: 1282254382
+0, 0; 0; 1.861; -0.207; 0.262; -0.215; -0.171; -0.118; \
+-0.278; 0.026; 0.127; -0.307; -0.213; 0.089
+
+load_vowels test: 3611955455
+369, 10; 8; 1.177; -0.404; 0.052; -0.285; 0.430; -0.203; \
+-0.072; -0.081; -0.244; -0.002; -0.017; 0.225
+
+load_chorales: 1638028039
+bwv66.6, 0; 73; 64; 57; 57
+bwv362, 296; 74; 62; 58; 55
+"""
+CASES = [block.partition(": ")[::2] for block in KNOWN.strip().split("\n\n")]
+
+
+def as_text(row):
+    """Numbers with three decimals; "nan" is a name, a number that is none is a gap."""
+    real = (float, np.floating)
+    texts = [f"{x:.3f}" if isinstance(x, real) else str(x) for x in row]
+    return "; ".join(
+        "-" if x != x else text for x, text in zip(row, texts, strict=True)
+    )
+
+
+def test_every_loader_has_a_case():
+    loaders = {name for name in vars(data) if name.startswith("load")}
+    assert loaders == set(COLUMNS) == {case.split()[0] for case, _ in CASES}
+
+
+@pytest.mark.parametrize("case, expected", CASES, ids=[case for case, _ in CASES])
+def test_a_loader_returns_the_known_rows_and_nothing_else(case, expected):
+    name, *arguments = case.split()
+    digest, *known = expected.splitlines()
+    columns = COLUMNS[name](getattr(data, name)(*arguments))
+    rows = [as_text(row) for row in zip(*columns, strict=True)]
+    assert not set(known) - set(rows)
+    told = zlib.crc32("\n".join(rows).encode())
+    assert told == int(digest)
+
+
+@pytest.mark.parametrize("name", ["japanese_vowels", "bach_chorales"])
+def test_a_file_that_could_run_code_is_refused(name, tmp_path, monkeypatch):
+    keys = ["train_len", "train_x", "train_y", "length", "pitch", "name"]
+    harmful = np.array([print], dtype=object)
+    np.savez(tmp_path / f"{name}.npz", **dict.fromkeys(keys, harmful))
+    content = (tmp_path / f"{name}.npz").read_bytes()
+    sums = f"{hashlib.sha256(content).hexdigest()}  {name}.npz\n"
+    (tmp_path / "SHA256SUMS").write_text(sums)
+    monkeypatch.setattr(data, "DATA", tmp_path)
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        getattr(data, f"load_{name.split('_')[1]}")()
+
+
+# ------------------------------------------------------------ small enough for a pencil
+@pytest.mark.parametrize(
+    "length, shares, ends",
+    [
+        (10, (0.1, 0.2), (7, 8)),
+        (38, (0.1, 0.2), (26, 30)),  # 3.8 and 7.6 steps, rounded
+        (10, (0.3, 0.1), (6, 9)),
+        (10, (0, 0.5), (5, 5)),
+    ],
+)
+def test_a_split_by_hand(length, shares, ends):
+    expected = (slice(0, ends[0]), slice(*ends), slice(ends[1], length))
+    assert data.chronological_split(length, *shares) == expected
+
+
+@pytest.mark.parametrize(
+    "part, inputs, targets",
+    [
+        (slice(3, 6), [[20, 30], [30, 40]], [[40, 50], [50, 60]]),
+        (slice(0, 4), [[10, 20]], [[30, 40]]),
+        (None, [[10, 20], [20, 30], [30, 40]], [[30, 40], [40, 50], [50, 60]]),
+    ],
+)
+def test_windows_by_hand(part, inputs, targets):
+    series = [10, 20, 30, 40, 50, 60]
+    x, y = data.windows(series, 2, horizon=2, part=part)
+    assert x.tolist() == inputs and y.tolist() == targets
+    both = np.stack([series, np.negative(series)], axis=1)
+    x, y = data.windows(both, 2, horizon=2, part=part, target=np.array(series) + 1)
+    assert x[..., 0].tolist() == inputs and (x[..., 1] == -x[..., 0]).all()
+    assert (y - 1).tolist() == targets
+
+
+def test_a_standardiser_by_hand():
+    scale = data.Standardiser.fit([[1, 10], [3, 50]])  # mean 2 and 30, spread 1 and 20
+    assert scale(np.array([[5, 20]])).tolist() == [[3, -0.5]]
+    assert scale.undo(np.array([[3, -0.5]])).tolist() == [[5, 20]]
