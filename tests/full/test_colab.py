@@ -138,7 +138,7 @@ def test_a_lesson_alone_runs_and_leaves_nothing_behind(path, repository, tmp_pat
 
 
 SUITE = ["data", "forecasting", "training", "layers", "exercises", "simple_rnn", "lstm"]
-SUITE += ["gru", "stacked_rnn", "bidirectional_rnn", "choosing_a_model"]
+SUITE += ["gru", "stacked_rnn", "bidirectional_rnn", "choosing_a_model", "kinds_data"]
 RUN_SUITE = """
 import sys
 sys.path.append({packages!r})  # at the end: pytest comes from there, NumPy does not
