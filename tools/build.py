@@ -102,6 +102,14 @@ class Problem(Exception):
     """Something the author can mend; the text says what and how."""
 
 
+# How to meet a notebook without its answers. Lessons that say it in other words do not
+# need it.
+CLEAR = (
+    "Outputs are stored. To see none, *Edit → Clear Outputs of All Cells* (in Colab\n"
+    "*Clear all outputs*)."
+)
+
+
 def lessons():
     """(script, notebook) of every lesson, in order."""
     paths = []
@@ -204,16 +212,20 @@ def from_text(text):
 
 
 def add_links(notebook, script, repository):
-    """Put the links below the title and at the end of the last cell."""
+    """Put the links below the title; those onwards end the last cell as well."""
     links = navigation(script, repository)
+    onwards = "\n· ".join(
+        link for link in links.split("\n· ") if not link.startswith("before")
+    )
     first, last = notebook.cells[0], notebook.cells[-1]
     title, _, rest = first.source.partition("\n")
     if first.cell_type != "markdown" or not title.startswith("# "):
         raise Problem(f"{script.name}: the first cell must begin with a title, '# ...'")
     if last.cell_type != "markdown":
         raise Problem(f"{script.name}: the last cell must be Markdown")
-    first.source = f"{title}\n\n{links}\n{rest}"
-    last.source = f"{last.source}\n\n{links}"
+    told = "" if "Clear Outputs" in rest else f"\n{CLEAR}\n"
+    first.source = f"{title}\n\n{links}\n{told}{rest}"
+    last.source = f"{last.source}\n\n{onwards}"
 
 
 def run(notebook, folder):

@@ -54,7 +54,7 @@ set_up(seed=0)
 # multiplies number by number.)
 
 # %%
-from utils.plotting import GREEN, PALE, plot_training, show, show_slide
+from utils.plotting import GREEN, PALE, plot_forecast, plot_training, show, show_slide
 
 show_slide("02_LSTM_RNN", 3)
 
@@ -79,20 +79,19 @@ assert 0.3 < 0.9**10 < 0.37, "a gate of 0.9 leaves about a third after ten steps
 # step.
 #
 # The **candidate** $g_t$, between −1 and 1, is what could be written, and the **input
-# gate** $i_t$ says how much of it is.
+# gate** $i_t$ says how much of it is ([slide 4](concepts/4.PNG)).
 
 # %%
-show_slide("02_LSTM_RNN", 4)
 show_slide("02_LSTM_RNN", 5)
 
 # %% [markdown]
 # Check it with your pencil: $0.88 \cdot 1.5 + 0.5 \cdot 0.76 = 1.70$.
 #
-# The **output gate** $o_t$ says how much of the memory to show. What is shown is $h_t$.
-# At the next step the candidate and all three gates read it.
+# The **output gate** $o_t$ says how much of the memory to show ([slide
+# 6](concepts/6.PNG)). What is shown is $h_t$. At the next step the candidate and all
+# three gates read it.
 
 # %%
-show_slide("02_LSTM_RNN", 6)
 show_slide("02_LSTM_RNN", 7)
 
 # %% [markdown]
@@ -517,12 +516,40 @@ assert judge(_seeds, _years) == "undecided", f"undecided: {_seeds}, {_years}"
 
 # %% [markdown]
 # At 1 month hardly. At 24 months persistence has about twice the error of the others.
+# Look at these forecasts.
+
+# %%
+months = sunspots[test].index[23:].to_timestamp()
+at_24 = {name: y[:, 23] for name, y in forecasts.items()}
+fig, ax = plt.subplots()
+plot_forecast(months, actual[:, 23], at_24, ax, "sunspots")
+ax.set(title="Made 24 months before")
+show(fig, "lstm_forecast")
+
+# %% tags=["claims"]
+assert len(months) == len(actual) == 602, f"a month for each window: {len(months)}"
+_peak = actual[:, 23] > 200
+_low = {name: (y - actual[:, 23])[_peak].mean() for name, y in at_24.items()}
+assert max(_low["LSTM"], _low["AR"]) < -40, f"too low at high peaks: {_low}"
+
+
+def _delay(y):
+    """The shift in months that fits a forecast to what came best."""
+    return max(range(37), key=lambda k: np.corrcoef(y[k:], actual[: 602 - k, 23])[0, 1])
+
+
+_late = {name: _delay(y) for name, y in at_24.items()}
+assert _late["persistence"] == 24, f"persistence is 24 months late: {_late}"
+assert max(_late["LSTM"], _late["AR"]) < 12, f"the others less than a year: {_late}"
+
+# %% [markdown]
+# Persistence comes two years late. LSTM and AR are late by less than a year, and too low
+# at high peaks.
 #
 # LSTM or AR? Over all 24 months, five seeds of the LSTM have a mean RMSE of 24.3 (24.0
 # to 24.7). An AR that goes step by step and reads its own forecasts has 24.5
-# ([going deeper](going_deeper/LSTM_Further.ipynb), with a picture of the forecasts). As
-# in lesson 02.1 it is **undecided**: that could be luck, of the seeds or of the test
-# years.
+# ([going deeper](going_deeper/LSTM_Further.ipynb)). As in lesson 02.1 it is
+# **undecided**: that could be luck, of the seeds or of the test years.
 #
 # ### Questions
 #
@@ -541,14 +568,6 @@ assert judge(_seeds, _years) == "undecided", f"undecided: {_seeds}, {_years}"
 #
 # The network would keep everything, and add something at every step. The middle one
 # of five runs took 2,400 steps, with both gates 400.
-#
-# </details>
-#
-# 3. What would happen if you judged the forecasts by the first month alone?
-#
-# <details><summary>Answer</summary>
-#
-# You would hardly see a difference: all errors lie between 18 and 20.
 #
 # </details>
 #

@@ -66,12 +66,14 @@ def test_a_build_stores_outputs_numbers_cells_and_keeps_claims_quiet(tmp_path):
 
 
 @pytest.mark.parametrize("script, path", notebooks(), ids=lambda path: path.stem)
-def test_a_lesson_links_to_its_neighbours_at_top_and_bottom(script, path):
+def test_a_lesson_links_to_its_neighbours_and_says_how_to_clear_outputs(script, path):
     links = navigation(script, build.REPOSITORY)
     cells = nbformat.read(path, 4).cells
     assert cells[0].source.startswith("# ")
     assert cells[0].source.partition("\n\n")[2].startswith(links)
-    assert cells[-1].source.endswith(links) and markdown(path).count(links) == 2
+    onwards = re.sub("\n· before: .*", "", links)
+    assert cells[-1].source.endswith(onwards) and markdown(path).count(links) == 1
+    assert "lear Outputs of All Cells*" in cells[0].source
     path_of_learners = [other for other, _ in lessons()]
     assert ("next: " in links) == (script in path_of_learners[:-1])
     assert ("before: " in links) == (script in path_of_learners[1:])
