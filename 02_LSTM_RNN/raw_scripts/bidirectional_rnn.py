@@ -77,7 +77,7 @@ assert words["stress"][_two].index(1) == 5, "personalities: on the third vowel"
 
 # %% [markdown]
 # The first five sounds are the same; the stress is not. Whoever has heard only these
-# five cannot know. The layers so far know no more than that.
+# five cannot know, nor can the layers so far.
 #
 # But a written word lies before you as a whole. A **bidirectional** layer (Schuster and
 # Paliwal, 1997) is two layers, one reading forwards, one backwards. The output at each
@@ -200,7 +200,7 @@ checks.sum_up(sum_up)
 #     return torch.cat([out[:, -1, :H], out[:, 0, H:]], dim=1)
 # ```
 #
-# The forward half has read everything at the last step, the backward half at the first.
+# Each half is taken where it has read everything.
 #
 # </details>
 #
@@ -230,7 +230,6 @@ stress = [torch.tensor(marks) for marks in words["stress"]]
 stress = pad_sequence(stress, batch_first=True, padding_value=-1)
 print(f"only vowels: {(stress[stress >= 0] == 0).float().mean():.0%} right")
 print(f"all places:  {(stress <= 0).float().mean():.0%} right")
-plotting.show_slide(HERE, 17)
 
 # %% tags=["claims"]
 assert sounds.shape == (30_000, 17), f"30,000 words of up to 17: {sounds.shape}"
@@ -238,7 +237,7 @@ assert (stress[stress >= 0] == 0).float().mean() < 0.55, "poor if vowels count"
 assert (stress <= 0).float().mean() > 0.9, "and looks excellent if all places count"
 
 # %% [markdown]
-# A useless model would look excellent. So padding must not count, neither in the loss
+# A useless model would look excellent ([slide 17](concepts/17.PNG)). So padding must not count, neither in the loss
 # nor in the score. A **mask** says which places count. Ours is in the labels:
 # `cross_entropy` leaves out what has the label `ignore_index`.
 #
@@ -373,9 +372,9 @@ def tag(model, rows):
 
 # %%
 RATES = {"forward only": 0.005, "both directions": 0.01}  # chosen on validation words
-models = {}
+models, histories = {}, {}
 for name, lr in RATES.items():
-    models[name], _ = train_tagger(name == "both directions", train, lr)
+    models[name], histories[name] = train_tagger(name == "both directions", train, lr)
     right = (tag(models[name], test) == stress[test])[stress[test] >= 0]
     print(f"{name:15} {right.float().mean():.0%} of the test vowels right")
 
@@ -383,9 +382,21 @@ for name, lr in RATES.items():
 _sizes = [sum(p.numel() for p in model.parameters()) for model in models.values()]
 assert _sizes == [27_881, 28_029], f"about as many parameters: {_sizes}"
 
+# %%
+fig, (left, right) = plt.subplots(1, 2, sharey=True)
+plotting.plot_training(histories["forward only"], left, unit="loss, forward only")
+plotting.plot_training(histories["both directions"], right, unit="loss, both directions")
+plotting.show(fig, "bidirectional_training")
+
+# %% tags=["claims"]
+_loss = {name: np.array(history.validation) for name, history in histories.items()}
+_one, _two = _loss.values()
+assert all(_two < _one), f"two directions are better in each epoch: {_loss}"
+assert _two.argmin() < 6 and np.ptp(_one[-2:]) < 0.01, f"only they overfit: {_loss}"
+
 # %% [markdown]
-# Is that luck? Another **seed** (random start) gives another network. Here are five of
-# each kind.
+# Two directions are better from the first epoch on. At the end they begin to overfit,
+# and `fit` keeps the lowest point. Is that luck? Here are five **seeds** of each.
 
 # %%
 import json
@@ -464,8 +475,8 @@ checks.GapFiller(GapFiller)
 #
 # ## 6 · Words in which the future decides
 #
-# Back to pairs like *person* and *personalities*: test words whose first four sounds
-# are the same, but with different stress marks on them.
+# Back to pairs like *person* and *personalities*: test words that begin with the same
+# four sounds, stressed differently.
 #
 # **Predict before you run.** In what share of the pairs does each network stress both
 # beginnings correctly?
@@ -497,7 +508,7 @@ assert not any(_fine[a] and _fine[b] for a, b in pairs), "one-way: never right i
 # %% [markdown]
 # None, against four in ten. The zero is not bad luck. A one-way network has read the
 # same in both words, so it answers the same, and in one of them that is wrong.
-# Here are three pairs in which two directions succeed.
+# In three pairs, two directions succeed.
 
 # %%
 fig, axes = plt.subplots(2, 3, figsize=(10, 4.6), sharey=True)
@@ -532,13 +543,13 @@ for _a, _b in (
             assert _right.all(), f"two directions find the main stress of {_a}, {_b}"
 
 # %% [markdown]
-# The line of forward only is the same in both words, as far as these sound alike. The
-# line of both directions moves its peak.
+# Forward only draws the same line as far as both words sound alike. Both directions move
+# the peak.
 #
 # ## 7 · A forecaster that cheats
 #
 # Let a network read 24 months of sunspot numbers, and at *every* month forecast the
-# next one, a common way to train. Persistence, "as this month", is off by about 20.
+# next one. Persistence, "as this month", is off by about 20.
 #
 # **Predict before you run.** With two directions, by how much will the error inside the
 # window fall below persistence, and what happens at month 24?
@@ -575,7 +586,7 @@ assert _slide["both"]["low"][23] > _slide["persistence"], "the cheat fails at mo
 #
 # <details><summary>Answer</summary>
 #
-# A model that always answers 0 would get nine places in ten right, as section 3 prints.
+# A model that always answers 0 would get nine places in ten right.
 #
 # </details>
 #
@@ -583,16 +594,7 @@ assert _slide["both"]["low"][23] > _slide["persistence"], "the cheat fails at mo
 #
 # <details><summary>Answer</summary>
 #
-# No. Whatever its size, it has read the same in both words. (If it may wait for the end
-# of the word, it can be right.)
-#
-# </details>
-#
-# 3. What do you get if you choose a forecaster by its error inside the window?
-#
-# <details><summary>Answer</summary>
-#
-# The cheat. It fails at the first real forecast, where there is no answer to read.
+# No. Whatever its size, it has read the same in both words.
 #
 # </details>
 #
@@ -601,7 +603,6 @@ assert _slide["both"]["low"][23] > _slide["persistence"], "the cheat fails at mo
 # - A bidirectional layer is two layers; one reads backwards.
 # - Sum a sequence up with `h_n[0]` and `h_n[1]`, joined, not with `out[:, -1]`.
 # - Pack padded words, and mask loss and score. More padding must change nothing.
-# - Compare a network with a rule that sees as much as it does.
 # - In a forecast, a second direction reads the answer.
 #
 # The stress results come from one American dictionary and networks of about 28,000
@@ -609,7 +610,7 @@ assert _slide["both"]["low"][23] > _slide["persistence"], "the cheat fails at mo
 # This **leakage** lifts the two-way score of whole words by about one in a hundred
 # (going deeper, section 4).
 #
-# **Next:** all kinds of layers meet on the same tasks.
+# **Next:** a race of all layers.
 
 # %% tags=["measure"]
 # The rules and the leak are shown in going_deeper/A_Clean_Leak_Test.ipynb.
