@@ -237,9 +237,9 @@ assert (stress[stress >= 0] == 0).float().mean() < 0.55, "poor if vowels count"
 assert (stress <= 0).float().mean() > 0.9, "and looks excellent if all places count"
 
 # %% [markdown]
-# A useless model would look excellent ([slide 17](concepts/17.PNG)). So padding must not count, neither in the loss
-# nor in the score. A **mask** says which places count. Ours is in the labels:
-# `cross_entropy` leaves out what has the label `ignore_index`.
+# A useless model would look excellent ([slide 17](concepts/17.PNG)). So padding must not
+# count, neither in the loss nor in the score. A **mask** says which places count. Ours
+# is in the labels: `cross_entropy` leaves out what has the label `ignore_index`.
 #
 # The layer must not read it either, and the backward layer would read it first.
 # **Packing** takes the true lengths and leaves the padding out.
@@ -385,7 +385,7 @@ assert _sizes == [27_881, 28_029], f"about as many parameters: {_sizes}"
 # %%
 fig, (left, right) = plt.subplots(1, 2, sharey=True)
 plotting.plot_training(histories["forward only"], left, unit="loss, forward only")
-plotting.plot_training(histories["both directions"], right, unit="loss, both directions")
+plotting.plot_training(histories["both directions"], right, unit="loss, both ways")
 plotting.show(fig, "bidirectional_training")
 
 # %% tags=["claims"]
@@ -543,8 +543,8 @@ for _a, _b in (
             assert _right.all(), f"two directions find the main stress of {_a}, {_b}"
 
 # %% [markdown]
-# Forward only draws the same line as far as both words sound alike. Both directions move
-# the peak.
+# Forward only draws the same line as far as both words sound alike. Both directions
+# move the peak.
 #
 # ## 7 · A forecaster that cheats
 #

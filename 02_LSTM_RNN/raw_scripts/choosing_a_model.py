@@ -46,13 +46,11 @@ HERE = "02_LSTM_RNN"
 # %% [markdown]
 # ## 1 · Who wins?
 #
-# You know five models. RNN, LSTM and GRU are three kinds of cell. A **stacked** network
-# has two layers, here of LSTM. One that reads **both ways** has a second LSTM that
-# starts at the end. Which should you take?
+# RNN, LSTM and GRU are three kinds of cell. A **stacked** network has two layers, here
+# of LSTM. One that reads **both ways** has a second LSTM that starts at the end.
 #
 # Let them forecast a year of sunspots. The score is the RMSE: lower is better. A
-# **seed** fixes all random numbers, those of the first weights and of the order of the
-# batches. A file keeps the scores of five seeds.
+# **seed** fixes all random numbers. A file keeps the scores of five seeds.
 #
 # **Predict before you run.** With seed 0 the GRU wins. With how many of the other four
 # seeds does it win again?
@@ -97,7 +95,8 @@ assert np.ptp(_means) < 1.2 < np.ptp(runs, axis=1).max(), f"means: {_means}"
 # size have: about 25, 50 or 75?
 
 # %%
-plotting.show_slide(HERE, 18)
+for H in (25, 50, 75):  # with 16 inputs, as the RNN
+    print(f"LSTM, {H} units: {4 * H * (16 + H + 2) / (100 * 118):.2f} times the RNN")
 
 # %% tags=["claims"]
 _rnn = 100 * (16 + 100 + 2)
@@ -105,12 +104,11 @@ _lstm = [4 * H * (16 + H + 2) for H in range(100)]
 assert 43 < np.searchsorted(_lstm, _rnn) < 53, "about 50 units"
 
 # %% [markdown]
-# About 50. With $I$ inputs and $H$ units a layer has $G \cdot H \cdot (I + H + 2)$
-# parameters. $G$ counts its blocks of weights: 1 in an RNN, 3 in a GRU, 4 in an LSTM.
-# By pencil, with 12 inputs: an RNN of 47 units has $47 \cdot 61 = 2867$, an LSTM of 22
-# units $4 \cdot 22 \cdot 36 = 3168$. With their heads, $47 \cdot 12 + 12$ and $22 \cdot
-# 12 + 12$, they have 3443 and 3444. With half the units, $H^2$ is a quarter, and four
-# blocks make up for it.
+# About 50 ([slide 18](concepts/18.PNG)). With $I$ inputs and $H$ units a layer has
+# $G \cdot H \cdot (I + H + 2)$ parameters. $G$ counts its blocks of weights: 1 in an
+# RNN, 3 in a GRU, 4 in an LSTM. By pencil, with 12 inputs: an RNN of 47 units has
+# $47 \cdot 61 = 2867$, an LSTM of 22 units $4 \cdot 22 \cdot 36 = 3168$. With half the
+# units, $H^2$ is a quarter, and four blocks make up for it.
 #
 # ### Exercise 2.1 · How many units fit?
 #
@@ -144,7 +142,7 @@ checks.units_for(units_for)
 # </details>
 #
 # Now the five models. Symbols (letters, sounds) pass an embedding first. The head
-# starts at 0: "no change" (for symbols: all answers equally probable).
+# starts at 0: "no change".
 
 # %%
 UNITS = {  # so that all five have the same number of parameters
@@ -246,7 +244,7 @@ def mean_rmse(forecasts, part):
 # The baseline is the tuned line of 02.1: nine years of past, and square roots, the best
 # of [24 tries](going_deeper/Choosing_Further.ipynb) on the validation part. The
 # learning rate of the LSTM was chosen there too. Training takes about half a minute,
-# here, in section 4 and in the check of exercise 4.1.
+# also in section 4 and its check.
 
 # %%
 known, actual = cuts[2]  # the test part
@@ -256,8 +254,15 @@ print(f"persistence {mean_rmse(same, 2):.0f}, tuned line {mean_rmse(line, 2):.0f
 
 # %%
 net = Network("LSTM", "forecast", seed=3)
-training.fit(net, pairs[0], pairs[1], epochs=60, batch_size=128, lr=0.003, seed=3)
+history = training.fit(net, *pairs[:2], epochs=60, batch_size=128, lr=0.003, seed=3)
 print(f"your LSTM {mean_rmse(forecast(net, 2), 2):.0f}")
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.4), width_ratios=[1, 2])
+plotting.plot_training(history, axes[0], unit="squared error of the changes")
+months = sunspots[parts[2]].index[11:].to_timestamp()
+lines = {"LSTM": forecast(net, 2)[:, 11], "tuned line": line[:, 11]}
+plotting.plot_forecast(months, actual[:, 11], lines, axes[1], "sunspots")
+axes[1].set(title="Made 12 months before")
+plotting.show(fig, "choosing_forecast")
 
 # %% tags=["claims"]
 _stored = file["baselines"]["forecast"]["tuned line"]
@@ -278,16 +283,14 @@ _low = {name: (made - _last)[_top].mean() for name, made in _low.items()}
 assert _low["LSTM"] < _low["tuned line"] - 5 < -20, f"too low at the peaks: {_low}"
 
 # %% [markdown]
-# One seed decides nothing. Nor does a score tell *how* a model fails: twelve months
-# ahead, in the highest tenth of the months, both are too low on average, the LSTM more.
-# (Lesson 02.1 draws such forecasts.)
+# One seed decides nothing. Nor does a score tell *how* a model fails: in the highest
+# tenth of the months both are too low on average, the LSTM more.
 #
 # ## 4 · Names and stress
 #
 # **Names** is the task of 02.4: how probable is each next letter of a surname? Lower is
 # better, in bits per character. The baseline is Kneser-Ney. The network that reads both
-# ways takes no part: it would see the letter that it is asked for, and copy it
-# ([see it copy](going_deeper/Choosing_Further.ipynb)).
+# ways takes no part: it would see the letter that it is asked for, and copy it.
 #
 # **Stress** is the task of 02.5: which stress, 0, 1 or 2, does each vowel of a word
 # carry? The score is the percentage of vowels that are right, so *higher* is better.
@@ -394,7 +397,6 @@ assert abs(gaps.std(ddof=1) - 0.96) < 0.01 and abs(gaps.mean() + 0.64) < 0.01, "
 
 # %% [markdown]
 # It does: **undecided**, which is not "equal".
-
 #
 # ## 6 · The luck of the test items
 #
@@ -543,8 +545,8 @@ assert seed_interval(_gaps, comparisons=11)[1] > 0, "but the seeds do not"
 # by 0.44 vowels in a hundred, and a second direction gains almost ten: clear and large.
 # A second layer shows no gain anywhere.
 #
-# Here are both intervals (reading both ways is left out: its gain on stress is far off
-# to the right).
+# Here are both intervals (without reading both ways: its gain on stress is far to the
+# right).
 
 # %%
 fig, axes = plt.subplots(1, 3, figsize=(11, 2.8))
@@ -561,8 +563,8 @@ fig.legend(["over seeds", "over test items"], loc="outside lower center", ncols=
 plotting.show(fig, "choosing_intervals")
 
 # %% [markdown]
-# Look at the GRU on the forecast: its interval over test items ends at −0.03, left of
-# 0, but that over seeds contains 0. That is why we ask for both.
+# The GRU on the forecast: over test items the interval ends at −0.03, left of 0; over
+# seeds it contains 0. So we ask for both.
 #
 # ## 8 · How to choose
 
@@ -585,29 +587,19 @@ assert _longest <= 17, f"no sequence has more than 17 steps, not {_longest}"
 #    Where it is undecided, take the cheaper one. Open the test part once, at the end.
 #
 # The table knows nothing of larger networks, longer training or long memory: no
-# sequence here has more than 17 steps. It tells you what to try *first*. To revise, see
-# all shapes on [slide 20](concepts/20.PNG).
+# sequence here has more than 17 steps.
 #
 # ### Questions
 #
-# 1. What would happen if all five models had equal *units*?
-#
-# <details><summary>Answer</summary>
-#
-# The LSTM would be about four times as large as the RNN. Did the cell win, or the size?
-#
-# </details>
-#
-# 2. What would happen if you trained a GRU and an LSTM once each?
+# 1. What would happen if you trained a GRU and an LSTM once each?
 #
 # <details><summary>Answer</summary>
 #
 # One would win, and the next seed might turn it over.
-
 #
 # </details>
 #
-# 3. What would happen if the stress had to be told *while* a word is being spoken?
+# 2. What would happen if the stress had to be told *while* a word is being spoken?
 #
 # <details><summary>Answer</summary>
 #
@@ -621,9 +613,6 @@ assert _longest <= 17, f"no sequence has more than 17 steps, not {_longest}"
 #   model with the same view.
 # - A difference is clear if both intervals, over seeds and over test items, lie on the
 #   same side of 0.
-# - On stress, what a model may look at mattered more than its cell.
-#
-# **Next:** [the overview](../README.md) shows all lessons.
 
 
 # %% tags=["measure"]

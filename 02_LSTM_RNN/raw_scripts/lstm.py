@@ -543,8 +543,8 @@ assert _late["persistence"] == 24, f"persistence is 24 months late: {_late}"
 assert max(_late["LSTM"], _late["AR"]) < 12, f"the others less than a year: {_late}"
 
 # %% [markdown]
-# Persistence comes two years late. LSTM and AR are late by less than a year, and too low
-# at high peaks.
+# Persistence comes two years late. LSTM and AR are late by less than a year, and too
+# low at high peaks.
 #
 # LSTM or AR? Over all 24 months, five seeds of the LSTM have a mean RMSE of 24.3 (24.0
 # to 24.7). An AR that goes step by step and reads its own forecasts has 24.5
