@@ -237,9 +237,9 @@ assert (stress[stress >= 0] == 0).float().mean() < 0.55, "poor if vowels count"
 assert (stress <= 0).float().mean() > 0.9, "and looks excellent if all places count"
 
 # %% [markdown]
-# A useless model would look excellent ([slide 17](concepts/17.PNG)). So padding must not
-# count, neither in the loss nor in the score. A **mask** says which places count. Ours
-# is in the labels: `cross_entropy` leaves out what has the label `ignore_index`.
+# A useless model would look excellent ([slide 17](concepts/17.PNG)). So padding must
+# not count, neither in the loss nor in the score. A **mask** says which places count.
+# Ours is in the labels: `cross_entropy` leaves out what has the label `ignore_index`.
 #
 # The layer must not read it either, and the backward layer would read it first.
 # **Packing** takes the true lengths and leaves the padding out.
