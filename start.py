@@ -10,7 +10,8 @@ and for those who change the course, with more packages in the same .venv:
     python3 start.py measure   train what takes longer than a lesson, over some seeds
 
 Options after the command go to JupyterLab, pytest or the tool; `--help` after a command
-tells more. The first run downloads the packages, later runs start at once.
+tells more. The first run downloads the packages, later runs start at once. With --cpu,
+on Linux, it takes PyTorch's build without GPU libraries, which is smaller by gigabytes.
 """
 
 import ast
@@ -20,6 +21,7 @@ import hashlib
 import itertools
 import os
 import pathlib
+import platform
 import re
 import shutil
 import socket
@@ -29,20 +31,30 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))  # python -I leaves it out
+from tools import own_copies  # noqa: E402
+
 VENV = ROOT / ".venv"
 STATE = VENV / ".course-state"  # one fingerprint for each set that is installed
 LEARNER = "requirements.txt"
 AUTHOR = "tools/requirements.txt"  # begins with the learner's
 CONSTRAINTS = "tools/constraints.txt"
 PYTHONS = "Python 3.11 to 3.14"
-OLDEST = (3, 11)
+OLDEST, NEWEST = (3, 11), (3, 14)
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+FIRST_LESSON = "01_Introduction_to_RNN/RNN_Introduction.ipynb"
 
 LAB_HELP = """usage: python3 start.py lab [options]
 
-Install the packages of requirements.txt into .venv if that is still to be done, then
-open JupyterLab at the course folder on the first lesson. Stop it with Ctrl-C, twice.
+Install the packages of requirements.txt into .venv if that is still to be done, copy
+the lessons into my_course/ without their outputs, and open JupyterLab there. What you
+write in my_course/ stays yours: no update of the course touches a lesson that you have
+changed. Stop JupyterLab with Ctrl-C, twice.
 
-All options go to JupyterLab. Often used:
+  --fresh LESSON   a new copy of a lesson; yours stays beside it under a dated name
+  --cpu            on Linux: PyTorch's smaller build, without GPU libraries
+
+All other options go to JupyterLab. Often used:
   --no-browser     print the address instead of opening a browser
   --port NUMBER    use this port; without it the first free one from 8888 on"""
 TEST_HELP = """usage: python3 start.py test [options]
@@ -92,15 +104,72 @@ def main(arguments):
         print(texts.get(command) or ast.get_docstring(ast.parse(tool.read_bytes())))
         return 0
     check_python()
+    cpu = "--cpu" in rest
+    rest = [option for option in rest if option != "--cpu"]
     if command == "lab":
+        rest, lesson = take_fresh(rest)
         check_port(rest)
-        install(LEARNER)
-        return run_lab(rest)
+        install(LEARNER, cpu)
+        return run_lab(rest, first=own_copy(lesson))
     if command == "test":
-        install(AUTHOR if wants_everything(rest) else LEARNER)
+        install(AUTHOR if wants_everything(rest) else LEARNER, cpu)
         return run([venv_python(), "-m", "pytest", *rest])
-    install(AUTHOR)
+    install(AUTHOR, cpu)
     return run([venv_python(), tool, *rest])
+
+
+def take_fresh(options):
+    """The options without --fresh LESSON, and the lesson, if there is one."""
+    rest, lesson = [], None
+    options = iter(options)
+    for option in options:
+        if option == "--fresh":
+            lesson = next(options, "")
+        elif option.startswith("--fresh="):
+            lesson = option.split("=", 1)[1]
+        else:
+            rest.append(option)
+    return rest, lesson
+
+
+def own_copy(lesson=None):
+    """Bring my_course/ up to date, and say what there is to say. Return what to open.
+
+    `lesson` gets a new copy. Where nothing can be written, the lessons of the course
+    are opened themselves.
+    """
+    folder = ROOT / own_copies.FOLDER
+    first = f"{own_copies.FOLDER}/{FIRST_LESSON}"
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise Problem(f"{folder} is not a folder. Rename it, then run this again.")
+    try:
+        with only_one():
+            changed, _ = own_copies.update(ROOT)
+            if lesson is not None:
+                path, kept = own_copies.fresh(ROOT, lesson)
+                first = path.relative_to(ROOT).as_posix()
+                changed = [name for name in changed if not first.endswith(name)]
+                if kept:
+                    print(f"Your {path.name} is kept as '{kept.name}'.")
+    except own_copies.NotThere as error:
+        raise Problem(str(error)) from None
+    except OSError as error:
+        print(
+            f"start.py: {own_copies.FOLDER} cannot be brought up to date "
+            f"({error.strerror}: {error.filename or folder}). Nothing in it was lost."
+        )
+        if not (ROOT / first).is_file():
+            return FIRST_LESSON
+        return first
+    for name in changed:
+        stem = pathlib.Path(name).stem
+        told = (
+            f"{own_copies.FOLDER}/{name} has changed in the course since you copied it"
+        )
+        if name.endswith(".ipynb"):
+            told += f": python3 start.py lab --fresh {stem}"
+        print(told)
+    return first
 
 
 def wants_everything(options):
@@ -176,7 +245,29 @@ def installed():
     return words
 
 
-def install(packages):
+def check_wheels():
+    """Say so before an hour of downloads where a package has no build."""
+    system, machine = platform.system(), platform.machine().lower()
+    macos = platform.mac_ver()[0].split(".")[0]
+    told = None
+    if sys.version_info[:2] > NEWEST:
+        told = "this Python is too new. Take an older one from python.org"
+    elif sys.maxsize < 2**32:
+        told = "this Python is a 32-bit one. Take a 64-bit one from python.org"
+    elif system == "Darwin" and machine != "arm64":
+        told = (
+            "on Macs PyTorch needs an Apple chip, and a Python made for it (python.org "
+            "has one). Without the chip, run the lessons in Colab"
+        )
+    elif system == "Darwin" and macos.isdigit() and int(macos) < 14:
+        told = f"PyTorch needs macOS 14 or newer, this is {macos}. Update macOS"
+    elif system == "Windows" and machine not in ("amd64", "x86_64"):
+        told = "on Windows PyTorch needs an x64 processor. Run the lessons in Colab"
+    if told:
+        raise Problem(f"The packages are made for {PYTHONS}; {told}.")
+
+
+def install(packages, cpu=False):
     """Make .venv and fill it, unless it is complete. Safe to interrupt at any moment.
 
     STATE says "installing" from before the first file until after the last one, and a
@@ -187,6 +278,9 @@ def install(packages):
     learner, wanted = fingerprint(LEARNER), fingerprint(packages)
     if wanted in installed():
         return
+    check_wheels()
+    if cpu and platform.system() != "Linux":
+        raise Problem("--cpu is for Linux: elsewhere PyTorch has no GPU libraries.")
     with only_one():
         before = installed()
         if wanted in before:  # another start.py did it while this one waited
@@ -212,7 +306,13 @@ def install(packages):
         print(
             f"Installing the packages of {packages} into .venv (once) ...", flush=True
         )
+        if platform.system() == "Linux" and not (cpu or shutil.which("nvidia-smi")):
+            print(
+                "No NVIDIA card? Ctrl-C, then add --cpu, saves gigabytes.", flush=True
+            )
         try:
+            if cpu:
+                run_pip(packages, cpu=True)
             run_pip(packages)
         except NoNetwork:  # pip asks for everything before it installs anything
             if on_top:
@@ -270,12 +370,14 @@ def make_venv():
         explain(made.stdout, "Python could not make the virtual environment")
 
 
-def run_pip(packages):
+def run_pip(packages, cpu=False):
+    """Install these packages; with `cpu` only PyTorch, from its index of CPU builds."""
     # Not in VENV: a full disk there must not hide the reason.
     with tempfile.TemporaryDirectory() as folder:
         log = pathlib.Path(folder, "pip.log")
         command = [venv_python(), "-m", "pip", "install", "--log", log]
-        command += ["--disable-pip-version-check", "-r", packages, "-c", CONSTRAINTS]
+        command += ["--disable-pip-version-check", "-c", CONSTRAINTS]
+        command += ["torch", "--index-url", CPU_INDEX] if cpu else ["-r", packages]
         if subprocess.run(command, cwd=ROOT).returncode:
             text = log.read_text(encoding="utf-8", errors="replace")
             explain(text, "pip could not install the packages")
@@ -321,14 +423,16 @@ def run(command, **environment):
             continue
 
 
-def run_lab(options, python=None):
+def run_lab(options, python=None, first=FIRST_LESSON):
+    """Serve the course folder and open `first`, a path in it."""
     # JupyterLab does not look for settings in the folder it is started in.
     settings = [str(ROOT / ".jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
     command = [python or venv_python(), "-m", "jupyterlab"]
     command += [f"--ServerApp.root_dir={ROOT}", *options]
     if os.name != "nt" and os.geteuid() == 0:  # as in most containers
         command.append("--allow-root")
-    return run(command, JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, settings)))
+    settings = os.pathsep.join(filter(None, settings))
+    return run(command, JUPYTER_CONFIG_PATH=settings, COURSE_FIRST_LESSON=first)
 
 
 if __name__ == "__main__":

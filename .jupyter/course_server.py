@@ -1,10 +1,17 @@
 """Two things JupyterLab has no setting for. jupyter_lab_config.py turns them on."""
 
+import os
+
 from ipykernel.ipkernel import IPythonKernel
 from jupyter_server.base.handlers import RedirectWithParams
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
-FIRST_LESSON = "lab/tree/01_Introduction_to_RNN/RNN_Introduction.ipynb"
+# start.py names the learner's own copy.
+FIRST_LESSON = os.environ.get(
+    "COURSE_FIRST_LESSON", "01_Introduction_to_RNN/RNN_Introduction.ipynb"
+)
+# The folder with the README.
+TOP = "/my_course" if FIRST_LESSON.startswith("my_course/") else "/"
 
 
 class LessonContents(AsyncLargeFileManager):
@@ -32,6 +39,9 @@ default_handlers = [
     (
         "/start",
         RedirectWithParams,
-        {"url": f"{FIRST_LESSON}?file-browser-path=/", "permanent": False},
+        {
+            "url": f"lab/tree/{FIRST_LESSON}?file-browser-path={TOP}",
+            "permanent": False,
+        },
     )
 ]

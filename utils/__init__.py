@@ -9,10 +9,12 @@ def set_up(seed=0):
     """
     import os
     import random
+    import sys
 
     import numpy as np
     import torch
 
+    from utils.exercises import progress
     from utils.plotting import use_style
 
     random.seed(seed)
@@ -22,6 +24,10 @@ def set_up(seed=0):
     use_style()
     if os.environ.get("TQDM_DISABLE"):
         _hide_progress_bars()
+    for stream in (sys.stdout, sys.stderr):  # a terminal may not know every sign
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    progress.greet(sys._getframe(1).f_globals.get("checks"))
 
 
 def _hide_progress_bars():

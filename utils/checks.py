@@ -16,7 +16,7 @@ OURS = re.compile(r"[/\\]utils[/\\]|-packages")  # files that are not the learne
 
 
 def check(answer, exercise, judge=None):
-    """Print what there is to say about an answer, which may be any callable."""
+    """Print what there is to say about an answer, any callable; true if it is right."""
     # A loop in it that never ends is left to the stop button of the notebook.
     name = getattr(answer, "__name__", type(answer).__name__)
     dtype = torch.get_default_dtype()
@@ -27,7 +27,7 @@ def check(answer, exercise, judge=None):
         elif not callable(answer):
             print(f"✘ {name} is no function: pass your function itself, not called.")
         else:
-            (judge or _judge)(name, answer, exercise)
+            return (judge or _judge)(name, answer, exercise)
     except KeyboardInterrupt:
         print(f"✘ {name} was stopped. Does a loop in it never end?")
     finally:  # the lesson goes on as if nothing had run in between
@@ -48,7 +48,7 @@ def _judge(name, answer, exercise):
             tries.append([_call(answer, case, dtype) for case in cases])
         if all(map(_same, expected, tries[-1])):
             print(f"✔ {name} is right. {exercise.verified}")
-            return
+            return True
         if dtype is None and not _errors(tries[-1]):
             break  # it can work with arrays: that settles the matter
     got = min(tries, key=_errors)  # speak about inputs that the answer can work with

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from utils.checks import check, tell
+from utils.exercises import progress
 
 # What arrays are handed over as: tensors of a dtype, or NumPy arrays (None). An answer
 # is right if it is right for one of them. Arrays come first where std() or isnan() mean
@@ -41,7 +42,8 @@ class Exercise:
     inputs: tuple = TENSORS_FIRST
 
     def __call__(self, answer):
-        check(answer, self)
+        if check(answer, self):
+            progress.note(self)
 
 
 @dataclass
@@ -69,7 +71,8 @@ class Challenge:
     needs: tuple = ()  # what the solution uses of the lesson's assignments
 
     def __call__(self, answer):
-        check(answer, self, _reach)
+        if check(answer, self, _reach):
+            progress.note(self)
 
 
 def _reach(name, answer, challenge):
@@ -85,6 +88,7 @@ def _reach(name, answer, challenge):
     for miss in challenge.misses:
         if not done and miss.applies(score):
             print(f"Hint: {miss.hint}")
+    return done
 
 
 def draw_arrays(rng, shapes):
