@@ -1,0 +1,217 @@
+"""my_course/: nothing of a learner's is lost; every link in a copy leads somewhere."""
+
+import errno
+import json
+import os
+import pathlib
+import pkgutil
+import re
+import subprocess
+import sys
+from unittest import mock
+
+import pytest
+from lesson_functions import ROOT
+
+import start
+from tools import own_copies
+from utils.exercises import Exercise, progress
+
+TOPIC = "01_Topic"
+IMPORT = "from utils.exercises import one as checks"
+
+
+def notebook(*sources):
+    cells = [
+        {"cell_type": "code", "id": f"{n}", "source": text, "metadata": {"claims": "0"}}
+        | {"outputs": [{"output_type": "stream", "name": "stdout", "text": "told"}]}
+        | {"execution_count": n}
+        for n, text in enumerate(sources)
+    ]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4})
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A course of two lessons and a guide, in a folder with a space."""
+    root = tmp_path / "the course"
+    (root / TOPIC / "concepts").mkdir(parents=True)
+    (root / TOPIC / "1_One.ipynb").write_text(notebook("print(1)"))
+    (root / TOPIC / "2_Two.ipynb").write_text(notebook("[slide](concepts/1.PNG)"))
+    (root / TOPIC / "concepts" / "1.PNG").write_text("a slide")
+    (root / "README.md").write_text(f"[one]({TOPIC}/1_One.ipynb#start) [two](x.md)")
+    monkeypatch.setattr(start, "ROOT", root)
+    monkeypatch.setattr(start, "FIRST_LESSON", f"{TOPIC}/1_One.ipynb")
+    return root
+
+
+def test_every_link_in_the_copies_leads_somewhere_and_no_output_is_left(tmp_path):
+    names = own_copies.own_copies(ROOT)
+    assert len(names) > 20 and "README.md" in names
+    for name in names:
+        text = own_copies.text_of(ROOT, name, set(names)).decode()
+        folder = ROOT / own_copies.FOLDER / pathlib.Path(name).parent
+        for target in re.findall(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)", text):
+            there = pathlib.Path(os.path.normpath(folder / target))
+            own = there.is_relative_to(ROOT / own_copies.FOLDER)
+            inside = there.relative_to(ROOT / own_copies.FOLDER) if own else None
+            assert inside.as_posix() in names if own else there.exists(), (name, target)
+        for cell in json.loads(text)["cells"] if name.endswith(".ipynb") else []:
+            assert not cell.get("outputs") and not cell["metadata"].get("claims")
+
+
+def test_what_the_learner_changed_stays_and_the_rest_follows_the_course(course, capsys):
+    mine = course / "my_course" / TOPIC
+    assert start.own_copy() == f"my_course/{TOPIC}/1_One.ipynb"
+    assert "../../01_Topic/concepts/1.PNG" in (mine / "2_Two.ipynb").read_text()
+    assert "told" not in (mine / "2_Two.ipynb").read_text()
+    (mine / "1_One.ipynb").write_text("my answer")
+    start.own_copy()
+    assert not capsys.readouterr().out  # nothing has changed in the course
+    for number in "12":
+        path = next((course / TOPIC).glob(f"{number}_*.ipynb"))
+        path.write_text(notebook("new"))
+    (course / "my_course" / "README.md").unlink()
+    start.own_copy()
+    said = capsys.readouterr().out
+    assert "--fresh 1_One" in said and "2_Two" not in said
+    assert (mine / "1_One.ipynb").read_text() == "my answer"
+    assert "new" in (mine / "2_Two.ipynb").read_text()
+    assert (course / "my_course" / "README.md").is_file()
+    (course / "my_course" / own_copies.MANIFEST).write_text("[broken")
+    start.own_copy()
+    assert (mine / "1_One.ipynb").read_text() == "my answer"
+
+
+def test_a_fresh_copy_keeps_the_old_one_under_a_dated_name(course, capsys):
+    mine = course / "my_course" / TOPIC
+    start.own_copy()
+    for answer in ("first", "second"):
+        (mine / "2_Two.ipynb").write_text(answer)
+        assert start.own_copy("two") == f"my_course/{TOPIC}/2_Two.ipynb"
+    kept = sorted(mine.glob("2_Two (20*).ipynb"))
+    assert [path.read_text() for path in kept] == ["first", "second"]
+    assert kept[1].name in capsys.readouterr().out
+    start.own_copy()
+    assert not capsys.readouterr().out
+    for name in ("", "_", "three", "README"):
+        with pytest.raises(start.Problem, match="1_One, 2_Two"):
+            start.own_copy(name)
+    assert start.take_fresh(["--fresh", "two", "-y"]) == (["-y"], "two")
+    assert start.take_fresh(["--fresh=two"]) == ([], "two")
+
+
+CALLS = ["os.fsync", "os.replace", "os.chmod", "tempfile.mkstemp", "pathlib.Path.mkdir"]
+
+
+def kill_at(call, number):
+    """From now on this process is killed in its `number`-th call of this function."""
+    real, left = pkgutil.resolve_name(call), [number]
+
+    def kill(*args, **options):
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), 9)
+        return real(*args, **options)
+
+    mock.patch(call, kill).start()
+    sys.stdout = None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a copy of this process")
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("lesson", [None, "one"])
+def test_killed_at_any_moment_it_has_lost_nothing(course, call, lesson):
+    mine = course / "my_course" / TOPIC / "1_One.ipynb"
+    for number in range(1, 9):
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.write_text("my answer")
+        (course / TOPIC / "2_Two.ipynb").write_text(notebook(f"version {number}"))
+        child = os.fork()
+        if not child:  # whatever happens, the copy of pytest ends here
+            try:
+                kill_at(call, number)
+                start.own_copy(lesson)
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        texts = [path.read_text() for path in mine.parent.glob("1_One*")]
+        assert "my answer" in texts, (call, number, texts)
+        for path in mine.parent.glob("[12]_???.ipynb"):
+            assert path.read_text() == "my answer" or json.loads(path.read_text())
+        start.own_copy()
+        assert not list(course.rglob(".new-*"))
+        assert f"version {number}" in (mine.parent / "2_Two.ipynb").read_text()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_where_nothing_can_be_written_the_course_opens_itself(course, capsys, number):
+    error = OSError(number, os.strerror(number))
+    with mock.patch("tempfile.mkstemp", side_effect=error):
+        assert start.own_copy() == f"{TOPIC}/1_One.ipynb"
+        assert os.strerror(number) in capsys.readouterr().out
+    start.own_copy()
+    mine = course / "my_course" / TOPIC / "1_One.ipynb"
+    mine.write_text("my answer")
+    with mock.patch("os.fsync", side_effect=error):
+        (course / TOPIC / "2_Two.ipynb").write_text(notebook("new"))
+        assert start.own_copy() == f"my_course/{TOPIC}/1_One.ipynb"
+    assert mine.read_text() == "my answer" and not list(course.rglob(".new-*"))
+
+
+@pytest.mark.parametrize("kind", ["a file", "a dangling link"])
+def test_a_my_course_that_is_no_folder_is_left_alone(course, kind):
+    place = course / "my_course"
+    place.symlink_to("nowhere") if kind != "a file" else place.write_text("mine")
+    with pytest.raises(start.Problem, match="not a folder"):
+        start.own_copy()
+
+
+def test_two_at_once_wait_for_each_other(course):
+    code = (
+        f"import sys, pathlib; sys.path.insert(0, {str(ROOT)!r}); import start\n"
+        f"start.ROOT = pathlib.Path({str(course)!r}); print(start.own_copy('one'))"
+    )
+    command = [sys.executable, "-c", code]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    assert [run.wait(60) for run in both] == [0, 0]
+    assert len(list((course / "my_course" / TOPIC).glob("1_One (*"))) == 2
+
+
+def test_tests_never_see_the_copies():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    places = re.search(r"testpaths = \[(.*?)\]", text)[1]
+    assert "my_course" not in places and "." not in places
+    assert "/my_course/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+
+
+def test_what_is_solved_is_noted_in_my_course_alone(course, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "ROOT", course)
+    (course / TOPIC / "1_One.ipynb").write_text(notebook(IMPORT))
+    (course / "utils" / "exercises").mkdir(parents=True)
+    (course / "utils" / "exercises" / "one.py").write_text("twice = Exercise(\n)\n")
+    draw, module = (lambda rng: {"x": rng.normal()}), type(sys)("utils.exercises.one")
+    module.twice = Exercise(draw, lambda x: 2 * x, "All is well.", [])
+    monkeypatch.setitem(sys.modules, "utils.exercises.one", module)
+    start.own_copy()
+    folder = course / "my_course"
+
+    def answer(x):
+        return 2 * x
+
+    monkeypatch.chdir(course / TOPIC)
+    module.twice(answer)
+    progress.greet(module)
+    assert not (folder / ".solved").exists() and "Solved" not in capsys.readouterr().out
+    monkeypatch.chdir(folder / TOPIC)
+    module.twice(lambda x: 3 * x)
+    progress.greet(module)
+    assert "Solved here: 0 of 1" in capsys.readouterr().out
+    with mock.patch("pathlib.Path.mkdir", side_effect=PermissionError):
+        module.twice(answer)
+    assert "All is well." in capsys.readouterr().out
+    module.twice(answer)
+    progress.greet(module)
+    assert "Solved here: 1 of 1" in capsys.readouterr().out
+    page = (folder / "PROGRESS.md").read_text(encoding="utf-8")
+    assert f"| [1 One]({TOPIC}/1_One.ipynb) | 1 of 1 ✔ |" in page
