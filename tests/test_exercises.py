@@ -75,7 +75,7 @@ def told(capsys):  # told(exercise, answer) is what is printed
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_a_lesson_has_the_exercises_of_its_module_and_three_questions(script):
+def test_a_lesson_has_the_exercises_of_its_module_and_its_questions(script):
     module = importlib.import_module(f"utils.exercises.{script.stem}")
     made = [n for n, v in vars(module).items() if isinstance(v, Exercise | Challenge)]
     assert [name for name, *_ in exercises_in(script)] == made
@@ -83,10 +83,10 @@ def test_a_lesson_has_the_exercises_of_its_module_and_three_questions(script):
     source = script.read_text(encoding="utf-8")
     assert f"\nfrom utils.exercises import {script.stem} as checks\n" in source
     assert source.count("\nchecks.") == len(made)
-    assert source.count("<summary>Answer</summary>") == 3
+    assert source.count("<summary>Answer</summary>") in (2, 3)
     assert source.count("<details>") == source.count("</details>")
     modules = {path.stem for path in (ROOT / "utils/exercises").glob("*.py")}
-    assert modules - {"__init__"} == {script.stem for script in SCRIPTS}
+    assert modules - {"__init__", "progress"} == {script.stem for script in SCRIPTS}
 
 
 FOUND = [found for script in SCRIPTS for found in exercises_in(script)]

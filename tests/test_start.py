@@ -48,9 +48,9 @@ def course(tmp_path, monkeypatch):
         start.venv_python().parent.mkdir(parents=True)
         start.venv_python().symlink_to(sys.executable)
 
-    def run_pip(packages):
+    def run_pip(packages, cpu=False):
         assert "installing" in start.STATE.read_text()
-        runs.append(packages)
+        runs.append("cpu" if cpu else packages)
 
     monkeypatch.setattr(start, "make_venv", make_venv)
     monkeypatch.setattr(start, "run_pip", run_pip)
@@ -144,7 +144,8 @@ TINY = {
 def test_a_tiny_course_installs_what_is_asked_and_returns_every_status(tmp_path):
     tiny = tmp_path / "cours é ρ"
     (tiny / "tools").mkdir(parents=True)
-    shutil.copy(ROOT / "start.py", tiny)
+    for name in ("start.py", "tools/own_copies.py"):
+        shutil.copy(ROOT / name, tiny / name)
     for name, text in TINY.items():
         (tiny / name).write_text(text, encoding="utf-8")
     for name, version in [("one", "1.0"), ("one", "2.0"), ("two", "1.0")]:
@@ -220,6 +221,58 @@ def test_a_python_that_will_not_do_is_told_so(monkeypatch):
     monkeypatch.setattr(start.sys, "version_info", (3, 9, 1))
     with pytest.raises(Problem, match=r"Python 3\.9.*needs Python 3\.11"):
         start.check_python()
+
+
+@pytest.mark.parametrize(
+    "system, machine, version, macos, told",
+    [
+        ("Linux", "x86_64", (3, 11), "", None),
+        ("Linux", "x86_64", (3, 15), "", "this Python is too new"),
+        ("Darwin", "arm64", (3, 14), "15.2", None),
+        ("Darwin", "arm64", (3, 14), "13.6", "needs macOS 14 or newer, this is 13"),
+        ("Darwin", "x86_64", (3, 12), "15.2", "needs an Apple chip"),
+        ("Windows", "AMD64", (3, 13), "", None),
+        ("Windows", "ARM64", (3, 13), "", "needs an x64 processor"),
+    ],
+)
+def test_where_a_package_has_no_build_it_is_said_before(
+    course, monkeypatch, system, machine, version, macos, told
+):
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("platform.mac_ver", lambda: (macos, (), machine))
+    monkeypatch.setattr(start.sys, "version_info", (*version, 0, "final", 0))
+    if told is None:
+        start.check_wheels()
+        return
+    with pytest.raises(Problem, match=told):
+        start.install(LEARNER)
+    assert not course and not start.VENV.exists()
+
+
+def test_cpu_takes_pytorch_from_its_own_index_first(course, monkeypatch, capsys):
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    start.install(LEARNER, cpu=True)
+    assert course == ["venv", "cpu", LEARNER]
+    assert "add --cpu" not in capsys.readouterr().out
+    monkeypatch.setattr("platform.system", lambda: "Windows")
+    with pytest.raises(Problem, match="--cpu is for Linux"):
+        start.install(AUTHOR, cpu=True)
+    start.install(AUTHOR)
+
+
+def test_the_command_that_pip_gets(monkeypatch):
+    commands = []
+    answer = mock.Mock(returncode=0)
+    monkeypatch.setattr(
+        start.subprocess, "run", lambda c, **_: commands.append(c) or answer
+    )
+    start.run_pip(LEARNER)
+    start.run_pip(LEARNER, cpu=True)
+    said = [" ".join(map(str, command)) for command in commands]
+    assert all(f"-c {CONSTRAINTS}" in line for line in said)
+    assert said[0].endswith(f"-r {LEARNER}") and "torch " not in said[0]
+    assert said[1].endswith("torch --index-url https://download.pytorch.org/whl/cpu")
 
 
 def test_a_port_that_cannot_be_taken_is_named():
