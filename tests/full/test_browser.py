@@ -26,6 +26,7 @@ from tools.course_copy import copy_course
 
 LESSONS = [path.relative_to(ROOT).as_posix() for _, path in lessons()]
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
+LSTM = "02_LSTM_RNN/2_LSTM"
 MINUTE = 60_000  # Playwright counts in milliseconds
 each_lesson = pytest.mark.parametrize("lesson", LESSONS)
 
@@ -189,6 +190,55 @@ def test_opens_on_the_first_lesson_with_the_readme_one_click_away(lab, page):
     heading = page.locator(".jp-MarkdownViewer h1")
     heading.wait_for()
     assert "Recurrent neural networks" in heading.inner_text()
+
+
+def test_what_a_learner_wrote_is_there_after_an_update_of_the_course(lab, page):
+    def prepare():
+        command = [sys.executable, "-c", "import start; print(start.own_copy())"]
+        return subprocess.run(
+            command, cwd=lab.course, capture_output=True, text=True
+        ).stdout
+
+    copy = prepare().strip().replace("01_Introduction_to_RNN/RNN_Introduction", LSTM)
+    open_lesson(page, lab, copy)
+    no_questions(page)
+    assert page.locator(".jp-OutputArea-output").count() == 0
+    place = "panel.content.model.cells"
+    sources = f"[...Array({place}.length).keys()].map(i => {place}.get(i))"
+    stub = "def half_life_bias(n):"
+    page.evaluate(
+        f"""() => {{ {PANEL}
+            const cell = {sources}.find(
+                c => c.type === 'code' && c.sharedModel.source.includes({stub!r}));
+            cell.sharedModel.source = {stub!r} +
+                '\\n    f = 0.5 ** (1 / n)\\n    return np.log(f / (1 - f))'; }}"""
+    )
+    keep = ("finds the course", "set_up(seed=0)", stub, "checks.half_life_bias(")
+    page.evaluate(
+        f"""async () => {{ {PANEL}
+            for (const word of {list(keep)!r}) {{
+                const at = {sources}.findIndex(c => c.type === 'code'
+                    && c.sharedModel.source.includes(word));
+                panel.content.activeCellIndex = at;
+                await window.jupyterapp.commands.execute('notebook:run-cell');
+            }}
+            await panel.context.save(); }}"""
+    )
+    assert page.get_by_text("✔ half_life_bias is right").count() == 1
+    lesson = lab.course / f"{LSTM}.ipynb"
+    before = lesson.read_bytes()
+    try:
+        lesson.write_bytes(before.replace(b"Two years of sunspots", b"Another title"))
+        assert "--fresh 2_LSTM" in prepare()
+    finally:
+        lesson.write_bytes(before)
+    open_lesson(page, lab, copy)
+    code = f"{sources}.filter(c => c.type === 'code')"
+    text = ask(page, f"{code}.map(c => c.sharedModel.source).join()")
+    assert "f = 0.5 ** (1 / n)\n    return np.log(f / (1 - f))" in text
+    assert page.get_by_text("✔ half_life_bias is right").count() == 1
+    page_of_progress = (lab.course / "my_course" / "PROGRESS.md").read_text("utf-8")
+    assert "[2 LSTM](02_LSTM_RNN/2_LSTM.ipynb) | 1 of 3" in page_of_progress
 
 
 @each_lesson
