@@ -213,6 +213,13 @@ def test_items_have_the_score_as_their_mean(lesson):
     )
 
 
+def test_a_network_is_compared_with_the_model_of_the_same_view():
+    line, counts = {"test": 20.0}, {"sounds so far": [80, 1], "vowel to the end": [85]}
+    file = {"baselines": {"forecast": {"tuned line": line}, "stress": counts}}
+    names = ("forecast, GRU", "stress, GRU", "stress, both ways")
+    assert [tasks.simple_score(file, name) for name in names] == [20, 80, 85]
+
+
 def test_simple_models_count_as_in_their_own_lessons(lesson):
     """Item by item here, as one score there."""
     lesson.root = ROOT

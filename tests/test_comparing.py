@@ -33,8 +33,15 @@ def test_blocks_keep_neighbours_together():
     wide, narrow = (item_interval(np.repeat(few, 8), block) for block in (8, 1))
     assert wide == pytest.approx(item_interval(few))
     assert np.ptp(wide) > 2.5 * np.ptp(narrow)
-    low, high = item_interval(np.arange(13.0), block=2)
-    assert low < 6 < high and item_interval(np.full(13, 6.0), 2) == (6, 6)
+    # Of 7 blocks the short one was drawn three times: 3 · 13 from 3 + 4 · 2 items.
+    assert item_interval([0] * 12 + [13], block=2) == pytest.approx((0, 39 / 11))
+
+
+def test_many_items_have_the_interval_of_the_normal_distribution():
+    items = np.random.default_rng(4).normal(3, 2, 400)
+    half = 1.96 * items.std() / 20
+    found = item_interval(items)
+    assert found == pytest.approx((items.mean() - half, items.mean() + half), rel=0.005)
 
 
 def test_more_comparisons_widen_and_two_runs_agree():

@@ -157,9 +157,10 @@ def test_windows_of_several_variables_keep_time_before_features():
 
 def test_windows_are_copies():
     series = np.arange(10.0)
-    inputs, _ = data.windows(series, 3)
-    inputs[0, 1] = 99
-    assert inputs[1, 0] == 1 and series[1] == 1
+    inputs, targets = data.windows(series, 3, horizon=2)
+    inputs[0, 1] = targets[0, 1] = 99
+    assert inputs[1, 0] == 1 and targets[1, 0] == 4
+    assert series.tolist() == list(range(10))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 """`fit` does what the loop written out does, and loses nothing when it is stopped."""
 
 import math
+import random
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from utils import set_up
 from utils.training import fit, predict
 
 
@@ -109,6 +113,33 @@ def test_a_loss_that_is_not_finite_is_reported_and_the_weights_are_kept():
     assert math.isfinite(predict(model, validation[0]).sum())
 
 
+@pytest.mark.parametrize("part", ["training", "validation"])
+def test_a_loss_that_is_not_finite_in_one_part_is_reported(part):
+    class Breaks(nn.Linear):
+        def forward(self, x):
+            broken = self.training == (part == "training")
+            return super().forward(x) + (math.inf if broken else 0.0)
+
+    told = f"{'inf' if part == 'training' else '[0-9.]+'} in training and"
+    with pytest.raises(FloatingPointError, match=told):
+        fit(Breaks(3, 1), task(), task(), loss=nn.functional.l1_loss)
+
+
+def test_of_equal_epochs_the_first_is_kept():
+    history = fit(line(), task(), task(), epochs=3, loss=lambda y, t: 1 + 0 * y.mean())
+    assert history.best_epoch == 1
+
+
+def test_what_is_left_out_has_its_usual_value():
+    usual = {"epochs": 50, "batch_size": 64, "lr": 0.001, "clip": 1.0, "seed": 0}
+    loss = nn.functional.mse_loss
+    runs = [
+        fit(line(), task(), task()),
+        fit(line(), task(), task(), loss=loss, **usual),
+    ]
+    assert runs[0] == runs[1] and len(runs[0].train) == 50
+
+
 def test_several_inputs_and_another_loss():
     class Product(nn.Module):
         def __init__(self):
@@ -159,3 +190,15 @@ def test_fit_says_what_is_wrong_with_the_data(train, error, message):
 def test_fit_says_what_is_wrong_with_the_numbers(name):
     with pytest.raises(ValueError, match=f"{name} must be at least 1"):
         fit(line(), task(), task(), **{name: 0})
+
+
+def test_set_up_makes_a_lesson_repeatable_in_one_thread_and_in_one_style():
+    def drawn(seed):
+        set_up(seed)
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+    torch.set_num_threads(2)
+    with plt.rc_context({"axes.grid": False}):
+        assert drawn(3) == drawn(3)
+        assert not {*drawn(3)} & {*drawn(4)}
+        assert torch.get_num_threads() == 1 and plt.rcParams["axes.grid"]
