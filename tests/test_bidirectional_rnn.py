@@ -179,6 +179,17 @@ def test_what_is_chosen_does_not_depend_on_the_test_part(lesson, monkeypatch):
     assert choices() != clean
 
 
+def test_the_learning_rate_is_chosen_on_the_validation_words():
+    here, scores = load_lesson(SCRIPT.relative_to(ROOT), SETTINGS), []
+    here.train, here.validation = here.train[:300], here.validation[:300]
+    for _ in range(2):
+        scores.append(here.measure(0, "both directions", 0.01))
+        y = here.stress[here.test]
+        here.stress[here.test] = torch.where(y < 0, y, 2 - y)
+    assert scores[0]["validation"] == scores[1]["validation"]
+    assert scores[0]["test"] != scores[1]["test"]
+
+
 @pytest.mark.parametrize(
     "spoken,stem",
     [

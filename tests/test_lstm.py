@@ -116,6 +116,15 @@ def test_no_forecast_and_no_training_sees_the_future(here, monkeypatch):
     assert (before[:, known + 1] != after[:, known + 1]).all()
 
 
+def test_networks_choose_their_epoch_on_the_validation_part(here, monkeypatch):
+    seen = []
+    monkeypatch.setattr(here, "fit", lambda net, *parts, **settings: seen.append(parts))
+    here.train_direct(0), here.train_next_month(0)
+    for (_, (x, y)), options in zip(seen, [(144, 24), (264, 1)], strict=True):
+        wanted = here.pairs(here.validation, *options)
+        assert x.equal(wanted[0]) and y.equal(wanted[1])
+
+
 def test_the_linear_model_in_a_closed_loop_reads_its_own_forecasts(here):
     known, _ = utils.data.windows(here.sunspots, 144, 1, part=here.validation)
     pairs = utils.data.windows(here.sunspots, 144, 1, part=here.train)

@@ -88,6 +88,17 @@ def test_no_earlier_forecast_changes_when_the_future_does():
         assert before[part][0].equal(after[part][0])  # it has seen no test month
 
 
+def test_the_scale_is_that_of_the_training_part(monkeypatch):
+    monkeypatch.setattr(HERE.training, "fit", lambda *pairs, **settings: History())
+    before = HERE.measure(0, "standardised", False)
+    spoiled = HERE.sunspots.copy()
+    spoiled[chronological_split(len(spoiled))[2]] = 1000
+    monkeypatch.setattr(HERE, "sunspots", spoiled)
+    after = HERE.measure(0, "standardised", False)
+    assert before["validation"] == after["validation"]
+    assert before["test"] != after["test"]
+
+
 def test_the_line_is_chosen_without_the_test_part():
     series = load_sunspots().to_numpy()
     spoiled = series.copy()

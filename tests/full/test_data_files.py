@@ -24,6 +24,7 @@ from utils import data as loaders
 
 README = (DATA / "README.md").read_text(encoding="utf-8")
 SETS = [name for name in FILES if "/" not in name]
+PARTS = ("train", "test")
 
 
 def checksums():
@@ -100,6 +101,8 @@ def sunspots():
     yield f"{len(data):,} months without a gap, 1749-01 to 2009-06"
     yield f"Values from {values.min()} to {values.max()} ({month[values.idxmax()]})"
     yield f"{(values == 0).sum()} months are 0"
+    early = (month < "1849").sum() / (len(data) - 313 - 625)  # 10 and 20 % are left
+    yield f"The values before 1849, {100 * early:.0f} % of the lessons' training part"
     yield f"February 1824; its {around[1]} is interpolated"
     yield f"The last {(month > '2008-12').sum()} months (after 2008-12)"
 
@@ -122,8 +125,11 @@ def weather():
     assert (data["temp"].diff().abs() > 20).sum() == 2 and data["visib"].max() == 10
     by_hour = data["temp"].groupby(time.dt.hour).mean()
     for column, empty in data.isna().sum().items():
-        found = re.search(rf"\| {column} \|[^|]*\|[^|]*\| \d+ \|", card(SETS[1]))
-        yield found[0].rsplit("|", 2)[0] + f"| {empty} |"
+        unit = {"temp": "°F", "dewp": "°F", "humid": "%", "wind_dir": "degrees"}
+        unit |= {"wind_speed": "miles per hour", "precip": "inches", "visib": "miles"}
+        unit |= {"pressure": "millibar (= hPa)", "time_hour": "UTC"}
+        found = re.search(rf"\| {column} \|[^|]*\|", card(SETS[1]))
+        yield f"{found[0]} {unit[column]} | {empty} |"
     yield f"{len(data):,}, in order of time, from {data['time_hour'].iloc[0]} to "
     yield f"to {data['time_hour'].iloc[-1]}"
     yield f"Of the {len(hours):,} hours in that span {len(holes)} have no row, {late} "
@@ -264,6 +270,15 @@ CARDS = [*zip(SETS, CARDS, strict=True), ("bach_chorales.npz", related_chorales)
 def test_a_card_says_what_is_in_the_file(name, measure):
     missing = [phrase for phrase in measure() if phrase not in card(name)]
     assert not missing, f"the files say {missing}, the card of {name} does not"
+
+
+def test_the_table_at_the_top_says_how_large_the_sets_are():
+    rows = {name: len(table(name)) for name in SETS if name.endswith(".csv")}
+    rows["surnames_us1990_top20k.txt"] = len(loaders.load_surnames())
+    rows["japanese_vowels.npz"] = sum(len(loaders.load_vowels(p)[1]) for p in PARTS)
+    rows["bach_chorales.npz"] = len(loaders.load_chorales())
+    told = dict(re.findall(r"^\| \[`(.*?)`\].*\| ([\d,]+) \w+ \|$", README, re.M))
+    assert told == {name: f"{count:,}" for name, count in rows.items()}
 
 
 # --- the script -----------------------------------------------------------------------
