@@ -153,6 +153,8 @@ def own_copy(lesson=None):
                     print(f"Your {path.name} is kept as '{kept.name}'.")
     except own_copies.NotThere as error:
         raise Problem(str(error)) from None
+    except ValueError:
+        raise Problem(f"{lesson} is damaged in the course: fetch it anew.") from None
     except OSError as error:
         print(
             f"start.py: {own_copies.FOLDER} cannot be brought up to date "
@@ -277,6 +279,8 @@ def install(packages, cpu=False):
     """
     learner, wanted = fingerprint(LEARNER), fingerprint(packages)
     if wanted in installed():
+        if cpu:
+            print("The packages are there. To exchange PyTorch, delete .venv first.")
         return
     check_wheels()
     if cpu and platform.system() != "Linux":
@@ -329,7 +333,7 @@ def only_one():
         told = False
         while not try_lock(file):
             if not told:
-                print("Another start.py is installing; waiting for it ...", flush=True)
+                print("Another start.py is at work; waiting for it ...", flush=True)
                 told = True
             time.sleep(1)
         yield
@@ -377,7 +381,8 @@ def run_pip(packages, cpu=False):
         log = pathlib.Path(folder, "pip.log")
         command = [venv_python(), "-m", "pip", "install", "--log", log]
         command += ["--disable-pip-version-check", "-c", CONSTRAINTS]
-        command += ["torch", "--index-url", CPU_INDEX] if cpu else ["-r", packages]
+        alone = ["torch", "--no-deps", "--index-url", CPU_INDEX]
+        command += alone if cpu else ["-r", packages]
         if subprocess.run(command, cwd=ROOT).returncode:
             text = log.read_text(encoding="utf-8", errors="replace")
             explain(text, "pip could not install the packages")

@@ -10,7 +10,7 @@ GUIDES = [
     path
     for path in sorted(ROOT.rglob("*.md"))
     if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
-    and "artifacts" not in path.relative_to(ROOT).parts
+    and path.relative_to(ROOT).parts[0] not in ("artifacts", "my_course")
 ]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 

@@ -84,8 +84,8 @@ SUMS = (data.DATA / "SHA256SUMS").read_bytes()
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\n" + SUMS, SUMS[:600], bytes(range(256)), SUMS.replace(b"csv", b"txt")],
-    ids=["empty", "blank", "cut", "binary", "renamed"],
+    [b"", SUMS[:600], bytes(range(256)), SUMS.replace(b"csv", b"txt")],
+    ids=["empty", "cut", "binary", "renamed"],
 )
 def test_damaged_checksums_are_named_with_their_cure(copied, content):
     (copied / "SHA256SUMS").write_bytes(content)
@@ -167,7 +167,7 @@ def test_windows_are_copies():
     "series, options, message",
     [
         (np.arange(5), {"length": 5}, "no window fits"),
-        (np.arange(5), {"length": 0}, "must be >= 1"),
+        (np.arange(5), {"length": 0}, "must be at least 1"),
         (np.arange(50), {"length": 3, "part": slice(40, 40)}, "no window fits"),
         (
             np.arange(100),

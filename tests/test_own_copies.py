@@ -79,6 +79,7 @@ def test_what_the_learner_changed_stays_and_the_rest_follows_the_course(course, 
     assert "new" in (mine / "2_Two.ipynb").read_text()
     assert (course / "my_course" / "README.md").is_file()
     (course / "my_course" / own_copies.MANIFEST).write_text("[broken")
+    (course / TOPIC / "2_Two.ipynb").write_text("<<<<<<< a conflict")
     start.own_copy()
     assert (mine / "1_One.ipynb").read_text() == "my answer"
 
@@ -88,10 +89,12 @@ def test_a_fresh_copy_keeps_the_old_one_under_a_dated_name(course, capsys):
     start.own_copy()
     for answer in ("first", "second"):
         (mine / "2_Two.ipynb").write_text(answer)
-        assert start.own_copy("two") == f"my_course/{TOPIC}/2_Two.ipynb"
-    kept = sorted(mine.glob("2_Two (20*).ipynb"))
-    assert [path.read_text() for path in kept] == ["first", "second"]
-    assert kept[1].name in capsys.readouterr().out
+        with mock.patch("tools.own_copies.datetime") as clock:  # it stands still
+            clock.datetime.now().strftime.return_value = "2026-11-26 12.00"
+            assert start.own_copy("two") == f"my_course/{TOPIC}/2_Two.ipynb"
+    kept = {path.read_text(): path.name for path in mine.glob("2_Two (20*.ipynb")}
+    assert sorted(kept) == ["first", "second"]
+    assert kept["second"] in capsys.readouterr().out
     start.own_copy()
     assert not capsys.readouterr().out
     for name in ("", "_", "three", "README"):
@@ -178,11 +181,16 @@ def test_two_at_once_wait_for_each_other(course):
     assert len(list((course / "my_course" / TOPIC).glob("1_One (*"))) == 2
 
 
-def test_tests_never_see_the_copies():
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    places = re.search(r"testpaths = \[(.*?)\]", text)[1]
-    assert "my_course" not in places and "." not in places
-    assert "/my_course/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+def test_tests_never_see_the_copies(course, monkeypatch):
+    import conftest
+
+    monkeypatch.setattr(conftest, "ROOT", course)
+    config = mock.Mock(args=["."])
+    seen = {
+        name: conftest.pytest_ignore_collect(course / name, config)
+        for name in (f"my_course/{TOPIC}/1_One.ipynb", f"{TOPIC}/1_One.ipynb")
+    }
+    assert list(seen.values()) == [True, None]
 
 
 def test_what_is_solved_is_noted_in_my_course_alone(course, monkeypatch, capsys):
@@ -213,5 +221,9 @@ def test_what_is_solved_is_noted_in_my_course_alone(course, monkeypatch, capsys)
     module.twice(answer)
     progress.greet(module)
     assert "Solved here: 1 of 1" in capsys.readouterr().out
+    (folder / ".solved" / "one.no_more").touch()  # of an older version
+    progress.greet(3)
+    progress.greet(module)
+    assert capsys.readouterr().out.count("1 of 1") == 1
     page = (folder / "PROGRESS.md").read_text(encoding="utf-8")
     assert f"| [1 One]({TOPIC}/1_One.ipynb) | 1 of 1 ✔ |" in page

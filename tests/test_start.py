@@ -272,7 +272,9 @@ def test_the_command_that_pip_gets(monkeypatch):
     said = [" ".join(map(str, command)) for command in commands]
     assert all(f"-c {CONSTRAINTS}" in line for line in said)
     assert said[0].endswith(f"-r {LEARNER}") and "torch " not in said[0]
-    assert said[1].endswith("torch --index-url https://download.pytorch.org/whl/cpu")
+    assert said[1].endswith(
+        "torch --no-deps --index-url https://download.pytorch.org/whl/cpu"
+    )
 
 
 def test_a_port_that_cannot_be_taken_is_named():

@@ -8,6 +8,7 @@ learner has changed is never written over. Standard library only: start.py runs 
 import contextlib
 import datetime
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -104,7 +105,10 @@ def update(root):
     before, told, new = known(folder), [], 0
     after = dict(before)
     for name in names:
-        path, content = folder / name, text_of(root, name, set(names))
+        try:
+            path, content = folder / name, text_of(root, name, set(names))
+        except ValueError:  # the course's own file is damaged: its copy stays
+            continue
         source = fingerprint(content)
         there = fingerprint(path.read_bytes()) if os.path.lexists(path) else None
         if there in (None, before.get(name)) and there != source:
@@ -124,7 +128,6 @@ def fresh(root, lesson):
 
     `lesson` is its file's name or a part of it, in any case.
     """
-    root = pathlib.Path(root)
     names = own_copies(root)
     lessons = [name for name in names if name.endswith(".ipynb")]
     wanted = lesson.replace("\\", "/").removeprefix(f"{FOLDER}/").lower()
@@ -134,14 +137,19 @@ def fresh(root, lesson):
     if not wanted or len(found) != 1:
         which = ", ".join(pathlib.Path(name).stem for name in found or lessons)
         raise NotThere(f"--fresh needs the name of one lesson, not '{lesson}': {which}")
-    path = root / FOLDER / found[0]
-    kept = None
+    path = pathlib.Path(root, FOLDER, found[0])
+    content, kept = text_of(root, found[0], set(names)), None
     if os.path.lexists(path):
         now = datetime.datetime.now().strftime("%Y-%m-%d %H.%M.%S.%f")
-        kept = path.with_name(f"{path.stem} ({now}).ipynb")
+        for number in itertools.count(1):  # a clock can be set back
+            kept = path.with_name(
+                f"{path.stem} ({now}){f' {number}' * (number > 1)}.ipynb"
+            )
+            if not os.path.lexists(kept):
+                break
         write(kept, path.read_bytes())
-    content = text_of(root, found[0], set(names))
     write(path, content)
-    after = known(root / FOLDER) | {found[0]: fingerprint(content)}
-    write(root / FOLDER / MANIFEST, json.dumps(after, indent=1).encode())
+    folder = pathlib.Path(root, FOLDER)
+    after = known(folder) | {found[0]: fingerprint(content)}
+    write(folder / MANIFEST, json.dumps(after, indent=1).encode())
     return path, kept

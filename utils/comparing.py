@@ -9,6 +9,8 @@ how many differences are looked at side by side: each interval then gets the lev
 
 import numpy as np
 
+from utils.inputs import amount, array, demand
+
 
 def seed_interval(differences, comparisons=1):
     """Student's interval (1908) for the mean over all seeds: two numbers, low and high.
@@ -16,8 +18,8 @@ def seed_interval(differences, comparisons=1):
     differences (5,): one model minus another, for five seeds; roughly normal, it says.
     """
     differences, outside = _checked(differences, comparisons)
-    if len(differences) != 5:
-        raise ValueError(f"differences must be of 5 seeds, not of {len(differences)}")
+    many = len(differences)
+    demand(many == 5, f"differences must be of 5 seeds, not of {many}")
     # The quantile of Student's t with 4 degrees of freedom: 2.776 for one comparison.
     root = np.sqrt(outside * (2 - outside))
     factor = 2 * np.sqrt(np.cos(np.arccos(root) / 3) / root - 1)
@@ -33,12 +35,13 @@ def item_interval(differences, block=1, comparisons=1, draws=5000):
     many blocks are drawn, with repetition, `draws` times: how far does the mean move?
     """
     differences, outside = _checked(differences, comparisons)
-    blocks = np.arange(len(differences)) // block  # the block of each item
+    # the block of each item
+    blocks = np.arange(len(differences)) // amount(block, "block")
     sums, sizes = np.bincount(blocks, differences), np.bincount(blocks)
-    if len(sums) < 5:
-        raise ValueError(f"block must be smaller: it leaves only {len(sums)} blocks")
-    rng, means = np.random.default_rng(0), np.zeros(draws)
-    for k in range(draws):
+    few = f"block must be smaller: it leaves only {len(sums)} blocks"
+    demand(len(sums) >= 5, few)
+    rng, means = np.random.default_rng(0), np.zeros(amount(draws, "draws"))
+    for k in range(len(means)):
         drawn = rng.integers(len(sums), size=len(sums))
         means[k] = sums[drawn].sum() / sizes[drawn].sum()
     low, high = np.quantile(means, [outside / 2, 1 - outside / 2])
@@ -53,7 +56,6 @@ def judge(*intervals):
 
 
 def _checked(differences, comparisons):
-    differences = np.asarray(differences, dtype=float)
-    if differences.ndim != 1 or not np.isfinite(differences).all():
-        raise ValueError("differences must be finite numbers in one row (N,)")
-    return differences, 0.05 / comparisons
+    differences = array(differences, "differences")
+    demand(differences.ndim == 1, "differences must be numbers in one row (N,)")
+    return differences, 0.05 / amount(comparisons, "comparisons")

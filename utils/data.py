@@ -3,54 +3,38 @@
 Every file in data/ is described in data/README.md: source, units, licence, known flaws.
 """
 
-import functools
 import hashlib
 import io
+import itertools
 import pathlib
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from utils.inputs import amount, array, demand, number
+
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
-
-
-@functools.cache
-def _checksums(folder):
-    lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
 
 
 def _read(name):
     """The bytes of a data file, after comparing them with the checksum of that file."""
-    path = DATA / name
-    try:
-        content = path.read_bytes()
-        expected = _checksums(DATA)[name]
-    except FileNotFoundError as error:
-        missing = pathlib.Path(error.filename).name
-        raise FileNotFoundError(
-            f"data/{missing} is missing. {_restore(missing)}"
-        ) from None
-    except (KeyError, ValueError):  # no such line, or no lines of text at all
-        raise ValueError(
-            f"data/SHA256SUMS is damaged: it has no checksum of {name}. "
-            + _restore("SHA256SUMS")
-        ) from None
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise ValueError(
-            f"data/{name} is not the file that belongs here: its checksum differs. "
-            + _restore(name)
-        )
+    restore = "Restore it with: git checkout -- data/{0}  (or rebuild it: "
+    restore += "python tools/build_data.py{1})"
+    cure, sums_cure = restore.format(name, f" {name}"), restore.format("SHA256SUMS", "")
+    for file, told in ((name, cure), ("SHA256SUMS", sums_cure)):
+        there = (DATA / file).is_file()
+        demand(there, f"data/{file} is missing. {told}", FileNotFoundError)
+    lines = (DATA / "SHA256SUMS").read_text(encoding="utf-8", errors="replace")
+    known = {file: digest for digest, file in re.findall(r"(\w{64})  (\S+)", lines)}
+    damaged = f"data/SHA256SUMS is damaged: it has no checksum of {name}. {sums_cure}"
+    demand(name in known, damaged)
+    content = (DATA / name).read_bytes()
+    same = hashlib.sha256(content).hexdigest() == known[name]
+    foreign = f"data/{name} is not the file that belongs here: its checksum differs. "
+    demand(same, foreign + cure)
     return content
-
-
-def _restore(name):
-    built = "" if name == "SHA256SUMS" else f" {name}"  # it is built with every file
-    return (
-        f"Restore it with: git checkout -- data/{name}  (or rebuild it: "
-        f"python tools/build_data.py{built})"
-    )
 
 
 def _read_csv(name, **options):
@@ -138,8 +122,7 @@ def load_vowels(part="train"):
     a list of float32 arrays (frames, 12), the LPC cepstrum coefficients of 7 to 29
     frames, and an integer array with the speaker of each, 0 to 8.
     """
-    if part not in ("train", "test"):
-        raise ValueError(f'part must be "train" or "test", not {part!r}')
+    demand(part in ("train", "test"), f'part must be "train" or "test", not {part!r}')
     with _read_npz("japanese_vowels.npz") as file:
         ends = np.cumsum(file[f"{part}_len"], dtype=int)[:-1]
         recordings = np.split(file[f"{part}_x"], ends)
@@ -164,27 +147,24 @@ def chronological_split(length, validation=0.1, test=0.2):
     `validation` and `test` are shares of the whole. Returns three slices of positions:
     the test part is the latest, so nothing learned comes from its future.
     """
-    if validation < 0 or test < 0 or validation + test >= 1:
-        raise ValueError(
-            "validation and test must be shares >= 0 that leave something to train on, "
-            f"not {validation} and {test}"
-        )
+    length = amount(length, "length", 0)
+    validation, test = number(validation, "validation"), number(test, "test")
+    demand(
+        validation >= 0 and test >= 0 and validation + test < 1,
+        "validation and test must be shares >= 0 that leave something to train on, "
+        f"not {validation} and {test}",
+    )
     first_test = length - round(length * test)
     first_validation = first_test - round(length * validation)
-    parts = (
-        slice(0, first_validation),
-        slice(first_validation, first_test),
-        slice(first_test, length),
-    )
-    shares = (1, validation, test)
-    for name, part, share in zip(
-        ("training", "validation", "test"), parts, shares, strict=True
-    ):
-        if share and part.stop <= part.start:
-            raise ValueError(
-                f"the {name} part is empty: {length} steps are too few to split into "
-                f"validation={validation} and test={test}"
-            )
+    ends = (0, first_validation, first_test, length)
+    parts = tuple(slice(*pair) for pair in itertools.pairwise(ends))
+    shares = {"training": 1, "validation": validation, "test": test}
+    for part, (name, share) in zip(parts, shares.items(), strict=True):
+        demand(
+            not share or part.stop > part.start,
+            f"the {name} part is empty: {length} steps are too few to split into "
+            f"validation={validation} and test={test}",
+        )
     return parts
 
 
@@ -201,24 +181,27 @@ def windows(series, length, horizon=1, part=None, target=None):
     Returns float arrays: inputs (pairs, length) or (pairs, length, features), and
     targets (pairs, horizon).
     """
-    values = _finite(series, "series")
-    goal = values if target is None else _finite(target, "target")
-    if values.ndim > 2 or goal.ndim != 1 or len(goal) != len(values):
-        raise ValueError(
-            "windows needs a series (N,) or (N, features) and a target (N,) of the "
-            f"same length, not {values.shape} and {goal.shape}"
-        )
-    if length < 1 or horizon < 1:
-        raise ValueError(f"length and horizon must be >= 1, not {length}, {horizon}")
-    start, stop, _ = (part or slice(None)).indices(len(values))
+    values = array(series, "series")
+    goal = values if target is None else array(target, "target")
+    demand(
+        values.ndim < 3 and goal.ndim == 1 and len(goal) == len(values),
+        "windows needs a series (N,), or (N, features) and a target (N,) of the same "
+        f"length, not {values.shape} and {goal.shape}. Of one column take [:, 0]",
+    )
+    length, horizon = amount(length, "length"), amount(horizon, "horizon")
+    try:
+        start, stop, step = (part or slice(None)).indices(len(values))
+    except (AttributeError, TypeError):  # no slice, or not of whole numbers
+        step = 0
+    demand(step == 1, f"part must be a slice of steps in a row, not {part!r:.80}")
     first = max(start, length)  # position of the first target of the first pair
     pairs = stop - horizon - first + 1
-    if pairs < 1:
-        raise ValueError(
-            f"no window fits: {horizon} steps are to forecast, and after {length} of "
-            f"history only {max(stop - first, 0)} of this part are left for targets "
-            f"(steps {start} to {stop} of a series of {len(values)})"
-        )
+    demand(
+        pairs > 0,
+        f"no window fits: {horizon} steps are to forecast, and after {length} of "
+        f"history only {max(stop - first, 0)} of this part are left for targets "
+        f"(steps {start} to {stop} of a series of {len(values)})",
+    )
     view = np.lib.stride_tricks.sliding_window_view
     inputs = view(values, length, axis=0)[first - length :][:pairs]
     targets = view(goal, horizon)[first:][:pairs]
@@ -232,33 +215,46 @@ class Standardiser:
 
     mean: np.ndarray
     std: np.ndarray
+    columns: tuple = ()  # their names, if train was a table
 
     @classmethod
     def fit(cls, train):
         """Measure on the training part only, (N,) or (N, features): the mean of later
         values would tell the model about its future.
         """
-        values = _finite(train, "train")
-        if not len(values):
-            raise ValueError("train is empty: there is nothing to measure")
+        values = array(train, "train")
+        shape = f"train must be (N,) or (N, features), not {values.shape}"
+        demand(values.ndim in (1, 2), shape)
+        demand(values.size, "train is empty: there is nothing to measure")
         std = values.std(axis=0)
-        if np.any(std == 0):
-            raise ValueError("train has a constant column: it cannot be standardised")
-        return cls(values.mean(axis=0), std)
+        flat = np.any(std <= 1e-12 * np.abs(values).max(axis=0))  # up to rounding
+        demand(not flat, "train has a constant column: it cannot be standardised")
+        return cls(values.mean(axis=0), std, tuple(getattr(train, "columns", ())))
 
     def __call__(self, values):
-        return (values - self.mean) / self.std
+        values, mean, std = self._alike(values)
+        return (values - mean) / std
 
     def undo(self, values):
         """Back to the units of the data."""
-        return values * self.std + self.mean
+        values, mean, std = self._alike(values)
+        return values * std + mean
 
-
-def _finite(values, name):
-    array = np.asarray(values, dtype=float)
-    if not np.isfinite(array).all():
-        count = np.size(array) - np.isfinite(array).sum()
-        raise ValueError(
-            f"{name} holds {count} values that are NaN or infinite: fill or drop them"
+    def _alike(self, values):
+        """The values, and mean and std of their kind: a tensor stays a tensor."""
+        mean, std = self.mean, self.std
+        if hasattr(values, "detach"):
+            values = values if values.is_floating_point() else values.double()
+            mean, std = values.new_tensor(mean), values.new_tensor(std)
+        elif not hasattr(values, "iloc"):  # neither a table nor a column of pandas
+            values = array(values, "values", finite=False)
+        names = tuple(getattr(values, "columns", self.columns))
+        same = not self.columns or names == self.columns
+        demand(
+            same, f"values must have the columns of train, {self.columns}, not {names}"
         )
-    return array
+        fits = np.shape(mean) in ((), tuple(values.shape[-1:]))
+        demand(
+            fits, f"values {values.shape} must have {np.size(mean)} columns, as train"
+        )
+        return values, mean, std

@@ -17,6 +17,8 @@ from IPython.display import display
 from matplotlib.axis import Tick
 from PIL import Image
 
+from utils.inputs import demand
+
 BLUE, GREEN, ORANGE, PURPLE = "#0433C9", "#127456", "#A2310A", "#8E2083"
 INK, GREY, PALE = "#17202B", "#4A5563", "#C9D1DA"
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -24,32 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 def use_style():
     """Set matplotlib's defaults: this palette, a light grid, no box."""
-    plt.rcParams.update(
-        {
-            "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, PURPLE, GREY]),
-            "axes.edgecolor": GREY,
-            "axes.labelcolor": INK,
-            "axes.titlelocation": "left",
-            "axes.titlesize": 11.5,
-            "axes.titleweight": "bold",
-            "axes.grid": True,
-            "axes.axisbelow": True,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "grid.color": PALE,
-            "grid.linewidth": 0.6,
-            "grid.alpha": 0.7,
-            "xtick.color": GREY,
-            "ytick.color": GREY,
-            "text.color": INK,
-            "font.size": 10.5,
-            "legend.frameon": False,
-            "lines.linewidth": 1.8,
-            "figure.figsize": (8, 3.2),
-            "figure.dpi": 100,
-            "figure.constrained_layout.use": True,
-        }
-    )
+    plt.style.use(ROOT / "utils" / "course.mplstyle")
 
 
 def show(fig, alt, updates=None, **values):
@@ -100,16 +77,15 @@ def show_slide(topic, number):
     """Display slide `number` of the deck in `topic`'s concepts folder, with its alt."""
     folder = ROOT / topic / "concepts"
     slides = json.loads((folder / "alt.json").read_text(encoding="utf-8"))
-    if not 1 <= number <= len(slides):
-        raise ValueError(f"number must be from 1 to {len(slides)}, not {number}")
+    there = number in range(1, len(slides) + 1)
+    demand(there, f"number must be from 1 to {len(slides)}, not {number}")
     slide = Image.open(folder / f"{number}.PNG").resize((1280, 720), Image.LANCZOS)
     text = slides[number - 1]
     _show_image(slide, f"Slide {number}: {text['title']}. {text['alt']}", width=860)
 
 
 def _show_image(image, alt, updates=None, width=800, words=""):
-    if not alt.strip():
-        raise ValueError("alt must say what the figure shows")
+    demand(alt.strip(), "alt must say what the figure shows")
     if get_ipython() is None:
         print(f"[figure: {alt}]")
         return None
@@ -156,7 +132,7 @@ def explore(draw, **sliders):
         slider.continuous_update = False  # draw once it is let go
         slider.style.description_width = "initial"
         slider.observe(lambda change: draw_again(handle), names="value")
-    box = widgets.HBox(list(sliders.values()))
+    box = widgets.HBox([*sliders.values()])
     names = ", ".join(slider.description for slider in sliders.values())
     view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     text = f"Sliders ({names}): run this notebook to move them."
@@ -182,11 +158,8 @@ def plot_forecast(time, actual, forecasts, ax, unit=""):
     `forecasts` maps a name to values on the same `time`; there are colours for four.
     """
     colours = [ORANGE, BLUE, PURPLE, GREEN]
-    if len(forecasts) > len(colours):
-        raise ValueError(
-            f"forecasts may hold at most {len(colours)}, one for each colour, "
-            f"not {len(forecasts)}"
-        )
+    many = len(forecasts)
+    demand(many <= 4, f"forecasts may hold at most 4, one for each colour, not {many}")
     ax.plot(time, actual, color=PALE, linewidth=5, label="actual")
     for (name, values), colour in zip(forecasts.items(), colours, strict=False):
         ax.plot(time, values, color=colour, linewidth=1.4, label=name)

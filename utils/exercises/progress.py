@@ -39,7 +39,9 @@ def note(exercise):
             continue
         for name in _exercises(module):
             if vars(module)[name] is exercise:
-                with contextlib.suppress(OSError):  # full disk, no permission
+                with contextlib.suppress(
+                    OSError, ValueError
+                ):  # full disk, a damaged file
                     (folder / ".solved").mkdir(exist_ok=True)
                     lesson = path.rpartition(".")[2]
                     (folder / ".solved" / f"{lesson}.{name}").touch()
@@ -53,20 +55,18 @@ def _lessons():
             yield path.relative_to(ROOT), found[1]
 
 
-def _solved(folder, lesson):
-    return [path.name for path in (folder / ".solved").glob(f"{lesson}.*")]
-
-
-def _asked(lesson):
-    """How many exercises the lesson has: each is called once."""
+def _count(folder, lesson):
+    """How many exercises of the lesson are solved, and how many it has."""
     text = (ROOT / "utils" / "exercises" / f"{lesson}.py").read_text(encoding="utf-8")
-    return len(re.findall(r"^\w+ = (?:Exercise|Challenge)\(", text, re.MULTILINE))
+    names = re.findall(r"^(\w+) = (?:Exercise|Challenge)\(", text, re.MULTILINE)
+    solved = [(folder / ".solved" / f"{lesson}.{name}").exists() for name in names]
+    return sum(solved), len(names)
 
 
 def _write_page(folder):
     lines = ["# How far you are", "", "| Lesson | Exercises solved |", "|---|---|"]
     for path, lesson in _lessons():
-        done, of = len(_solved(folder, lesson)), _asked(lesson)
+        done, of = _count(folder, lesson)
         mark = " ✔" if done == of else ""
         link = f"[{path.stem.replace('_', ' ')}]({path.as_posix()})"
         lines.append(f"| {link} | {done} of {of}{mark} |")
@@ -77,8 +77,7 @@ def _write_page(folder):
 
 def greet(checks):
     """Print, in the learner's own copy of a lesson, how much of it is solved."""
-    folder = _folder()
-    if folder is not None and checks is not None:
-        lesson = checks.__name__.rpartition(".")[2]
-        done, of = len(_solved(folder, lesson)), _asked(lesson)
+    folder, name = _folder(), getattr(checks, "__name__", "")
+    if folder is not None and name.startswith("utils.exercises."):
+        done, of = _count(folder, name.rpartition(".")[2])
         print(f"Solved here: {done} of {of} exercises. PROGRESS.md shows all lessons.")
