@@ -45,7 +45,7 @@ def array(values, name, finite=True):
         if found.dtype == object:  # of mixed kinds, or with gaps
             texts = [value for value in found.flat if isinstance(value, str)]
             found = np.asarray(texts or found, dtype=str if texts else float)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         said = f"{name} must hold numbers in rows of equal length: {error}"
         raise ValueError(said) from None
     text = f"'{found.flat[0]}'" if found.size and found.dtype.kind == "U" else None

@@ -167,9 +167,11 @@ def _try(model, tensors, loss, name):
         warnings.simplefilter("error", UserWarning)  # a target that torch stretches
         answer = _answer(model.eval(), inputs, name)
         shapes = f"prediction {tuple(answer.shape)} and target {tuple(target.shape)}"
+        made = "loss must be made first: nn.MSELoss(), not nn.MSELoss"
+        demand(not isinstance(loss, type), made, TypeError)
         try:
             value = loss(answer, target)
         except (RuntimeError, TypeError, ValueError, UserWarning) as error:
             raise ValueError(f"loss cannot compare {shapes}: {error}") from error
     one = isinstance(value, torch.Tensor) and value.ndim == 0
-    demand(one, "loss must return one number, the mean: nn.MSELoss(), not nn.MSELoss")
+    demand(one, "loss must return one number, the mean over the batch")
