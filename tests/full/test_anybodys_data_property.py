@@ -28,6 +28,15 @@ KINDS = (
     lambda x: np.array(x, dtype=np.int16),
     lambda x: pd.DataFrame({"a": x, "b": x}),
 )
+
+
+def zeros(x):
+    """Of the same kind, where that is possible."""
+    with contextlib.suppress(TypeError):
+        return x * 0
+    return x
+
+
 CALLS = (
     lambda x, n, m: data.windows(x, n, m),
     lambda x, n, m: data.windows(x, n, part=slice(n, m)),
@@ -35,7 +44,7 @@ CALLS = (
     lambda x, n, m: data.chronological_split(n, m),
     lambda x, n, m: forecasting.persistence([x, x], n),
     lambda x, n, m: forecasting.seasonal_naive([x, x], n, m),
-    lambda x, n, m: forecasting.rmse(x, x * 0),
+    lambda x, n, m: forecasting.rmse(x, zeros(x)),
     lambda x, n, m: forecasting.autoregression([x] * 9, [x] * 9, n)([x]),
     lambda x, n, m: comparing.seed_interval(x, n),
     lambda x, n, m: comparing.item_interval(x, n, m, draws=20),
