@@ -246,8 +246,9 @@ class Standardiser:
         if hasattr(values, "detach"):
             values = values if values.is_floating_point() else values.double()
             mean, std = values.new_tensor(mean), values.new_tensor(std)
-        elif not hasattr(values, "iloc"):  # neither a table nor a column of pandas
-            values = array(values, "values", finite=False)
+        else:  # a table or column of pandas stays one
+            numbers = array(values, "values", finite=False)
+            values = values if hasattr(values, "iloc") else numbers
         names = tuple(getattr(values, "columns", self.columns))
         same = not self.columns or names == self.columns
         demand(

@@ -43,7 +43,7 @@ def array(values, name, finite=True):
     try:
         found = np.asarray(values)
         if found.dtype == object:  # of mixed kinds, or with gaps
-            texts = [value for value in found.flat if isinstance(value, str)]
+            texts = [value for value in found.flat if isinstance(value, str | bytes)]
             found = np.asarray(texts or found, dtype=str if texts else float)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         said = f"{name} must hold numbers in rows of equal length: {error}"
