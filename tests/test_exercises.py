@@ -101,7 +101,8 @@ def test_an_exercise_and_what_each_answer_is_told(found, told, default_dtype):
     assert first.startswith(f"def {name}(") and first in solution
     assert f"`{name}(" in task
     assert len(reason.split()) >= 8  # the sentence on why
-    assert len({mistake.hint for mistake in exercise.mistakes}) >= 3
+    hints = {mistake.hint for mistake in exercise.mistakes}
+    assert len(hints) == len(exercise.mistakes) >= 3
 
     not_yet = f"{name}: not attempted yet. Replace the dots, then run both cells.\n"
     assert told(exercise, typed(stub, name, names)) == not_yet
@@ -123,7 +124,7 @@ MEAN = Challenge(
     lambda answer: abs(answer([1, 2, 6]) - 3),
     0.5,
     "is {score:.1f} off, the goal is {goal}.",
-    [Miss("Take the mean.", lambda score: score > 2, "")],
+    [Miss("Take the mean.", lambda score: score > 2 or score < 0.45, "")],
 )
 SCORED = {
     "is 0.4": (lambda x: 2.6, "✔ <lambda> is 0.4 off, the goal is 0.5.\n"),
@@ -141,7 +142,8 @@ SCORED = {
 @pytest.mark.parametrize("case", SCORED)
 def test_a_challenge_is_scored(case, told):
     answer, said = SCORED[case]
-    assert told(MEAN, answer).startswith(said)
+    printed = told(MEAN, answer)
+    assert printed.startswith(said) and ("Hint" in printed) == ("Hint" in said)
 
 
 def test_a_challenge_may_want_a_high_score(told):
@@ -217,6 +219,13 @@ TOLD = [
 @pytest.mark.parametrize("answer, said", TOLD)
 def test_what_wrong_answers_are_told(answer, said, told):
     assert re.search(said, told(pair, answer))
+
+
+def test_the_first_input_that_differs_is_shown(told):
+    count = Exercise(lambda rng: {"n": int(rng.integers(1000))}, lambda n: n, "", [])
+    drawn = [count.draw(np.random.default_rng(seed))["n"] for seed in range(11, 17)]
+    said = told(count, lambda n: n if n in drawn[:2] else -1)
+    assert f"    n = {drawn[2]}\n  expected {drawn[2]}\n  got      -1" in said
 
 
 def test_where_arrays_come_first_they_settle_the_matter(told):
