@@ -392,6 +392,8 @@ plotting.show(fig, "bidirectional_training")
 _loss = {name: np.array(history.validation) for name, history in histories.items()}
 _one, _two = _loss.values()
 assert all(_two < _one), f"two directions are better in each epoch: {_loss}"
+_ends = [_one[0], _one.min(), _two[0], _two.min()]
+assert np.allclose(_ends, [0.55, 0.51, 0.36, 0.30], atol=0.02), f"as drawn: {_ends}"
 assert _two.argmin() < 6 and np.ptp(_one[-2:]) < 0.01, f"only they overfit: {_loss}"
 
 # %% [markdown]

@@ -78,6 +78,7 @@ _wins = [models[k] for k in runs.argmin(axis=0)]
 assert _wins == ["GRU", "RNN", "LSTM", "GRU", "GRU"], f"who wins: {_wins}"
 _means = runs.mean(axis=1)
 assert np.ptp(_means) < 1.2 < np.ptp(runs, axis=1).max(), f"means: {_means}"
+assert 20 < runs.min() < runs.max() < 23, f"between 20 and 23: {runs}"
 
 # %% [markdown]
 # With two. Seed 1 makes the RNN the winner, seed 2 the LSTM. One training is not
@@ -280,6 +281,9 @@ _last = actual[:, 11]  # twelve months ahead
 _top = _last > np.quantile(_last, 0.9)
 _low = {"LSTM": forecast(net, 2)[:, 11], "tuned line": line[:, 11]}
 _low = {name: (made - _last)[_top].mean() for name, made in _low.items()}
+assert round(len(actual) / 12) == 51, f"51 years: {len(actual)}"
+_after = np.array(history.validation[15:])
+assert np.ptp(_after) < 0.1 < 0.25 < _after.min(), f"high after 15 epochs: {_after}"
 assert _low["LSTM"] < _low["tuned line"] - 5 < -20, f"too low at the peaks: {_low}"
 
 # %% [markdown]
