@@ -41,3 +41,5 @@ def test_a_lesson_is_one_sitting(path):
     assert told, "the first cell must say: About ... minutes"
     assert abs(int(told[1]) - minutes) <= 3.5 and int(told[1]) % 5 == 0
     assert TIMES[path.relative_to(ROOT).as_posix()] == told[1]
+    guide = dict(ROW.findall(path.with_name("README.md").read_text(encoding="utf-8")))
+    assert guide.get(path.name, told[1]) == told[1]

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import urllib.error
 import urllib.request
 import zipfile
@@ -25,6 +26,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import conftest
 import start
 from start import AUTHOR, CONSTRAINTS, LEARNER, ROOT, NoNetwork, Problem
 
@@ -184,6 +186,9 @@ def test_everything_is_tested_in_ci_and_when_named(monkeypatch):
     for ci, options in no + yes:
         monkeypatch.setenv("CI", ci)
         assert start.wants_everything(options) is ((ci, options) in yes)
+        asked = mock.Mock(args=[option.replace("\\", "/") for option in options])
+        left_out = conftest.pytest_ignore_collect(ROOT / "tests/full/a.py", asked)
+        assert (left_out is None) is ((ci, options) in yes)
 
 
 def test_ctrl_c_is_left_to_the_program():
@@ -371,6 +376,8 @@ def test_lab_serves_the_first_lesson_without_news_and_only_to_you(
         assert news["fetchNews"]["default"] == "false"
         with pytest.raises(urllib.error.HTTPError, match="403"):
             get("/api/contents", token="")
+        with pytest.raises(OSError):  # another address of this computer
+            socket.create_connection(("127.0.0.2", port), 5)
     finally:
         os.killpg(lab.pid, signal.SIGTERM)
         lab.wait(30)
@@ -409,3 +416,24 @@ def test_all_name_the_same_pythons_and_size():
     names = ", ".join(f'"3.{minor}"' for minor in range(int(first), int(last) + 1))
     workflow = (ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8")
     assert f"python: [{names}]" in workflow and (3, int(first)) == start.OLDEST
+    assert re.findall("run: (python .*)", workflow) == ["python start.py test"]
+    for path, name in re.findall(r"--deselect (\S+)::(\w+)", workflow):
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
+    ci = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert "export CI=true" in ci and ci[-1] == "exec python3 start.py test"
+
+
+def test_what_learners_run_is_asked_for():
+    asked = {pin.name for pin in pins(LEARNER)}
+    used = {"jupyterlab", "nbval", "pytest-xdist", "pytest"}
+    for path in [*ROOT.glob("[0-9]*/**/raw_scripts/*.py"), *ROOT.rglob("utils/*.py")]:
+        text = path.read_text(encoding="utf-8")
+        used |= set(re.findall(r"^ *(?:from|import) (\w+)", text, re.MULTILINE))
+    used -= {*sys.stdlib_module_names, "utils", "IPython", "PIL"}  # brought along
+    assert used <= asked and "torch" in used
+    assert "\n-r ../requirements.txt\n" in (ROOT / AUTHOR).read_text(encoding="utf-8")
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    settings = settings["tool"]["pytest"]["ini_options"]
+    topics = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*"))
+    assert settings["testpaths"] == ["tests", *topics]
+    assert settings["addopts"].startswith("--nbval -n")
