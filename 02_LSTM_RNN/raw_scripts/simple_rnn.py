@@ -337,11 +337,11 @@ assert round(_means["tuned line"], 1) == 21.7, f"the bar: {_means}"
 
 # %%
 # This takes about half a minute.
-train, validation, test = three_parts(sunspots, 144, 12)
+parts = three_parts(sunspots, 144, 12)  # training, validation and test part
 torch.manual_seed(0)
 model = Forecaster()
-training.fit(model, train, validation, epochs=60, batch_size=128, lr=0.003)
-forecast = training.predict(model, test[0]).numpy()
+training.fit(model, parts[0], parts[1], epochs=60, batch_size=128, lr=0.003)
+forecast = training.predict(model, parts[2][0]).numpy()
 print(f"mean RMSE {by_month(forecast, actual).mean().round(-1):.0f}, in tens")
 print("forecasts, one every five years:", forecast[::60, 0].round(-1))
 
@@ -376,7 +376,7 @@ assert min(_four["raw targets"]) > 1.5 * _bar, f"raw targets fail: {_four}"
 assert max(_four["raw inputs"]) < 1.2 * _bar, f"raw inputs learn: {_four}"
 assert min(_four["raw inputs"]) > max(_four["standardised"]), f"but worse: {_four}"
 assert max(_four["standardised"]) < 0.9 * _bar, f"both: better than {_bar}: {_four}"
-assert len(train[0]) // 128 + 1 == 16, "16 batches an epoch"
+assert len(parts[0][0]) // 128 + 1 == 16, "16 batches an epoch"
 assert abs(_careless / _four["raw"].mean() - 1) < 0.05, f"your run fits in: {_careless}"
 
 # %% [markdown]
@@ -418,14 +418,14 @@ class ChangeForecaster(Forecaster):
 # This takes about half a minute.
 scale = data.Standardiser.fit(sunspots[train_part])
 pairs = three_parts(scale(sunspots), 144, 12)
-train, validation, test = [(x[:, -108:], y) for x, y in pairs]  # the last nine years
+parts = [(x[:, -108:], y) for x, y in pairs]  # the last nine years
 runs = []
 for seed in range(5):
     torch.manual_seed(seed)
     model = ChangeForecaster(per_step=12)
     settings = {"epochs": 60, "batch_size": 128, "lr": 0.003, "seed": seed}
-    training.fit(model, train, validation, **settings)  # ** hands them over by name
-    runs.append(scale.undo(training.predict(model, test[0]).numpy()))
+    training.fit(model, *parts[:2], **settings)  # ** hands them over by name
+    runs.append(scale.undo(training.predict(model, parts[2][0]).numpy()))
     errors = by_month(runs[-1], actual)
     print(f"seed {seed}: mean RMSE {errors.mean():.1f}, 1 month ahead {errors[0]:.1f}")
 print("stored, the change alone:", np.round(scores["change"]["test"], 1))
