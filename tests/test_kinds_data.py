@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 
 from utils import data
 
@@ -170,3 +171,4 @@ def test_a_standardiser_by_hand():
     scale = data.Standardiser.fit([[1, 10], [3, 50]])  # mean 2 and 30, spread 1 and 20
     assert scale(np.array([[5, 20]])).tolist() == [[3, -0.5]]
     assert scale.undo(np.array([[3, -0.5]])).tolist() == [[5, 20]]
+    assert scale(torch.tensor([[5, 4099]])).tolist() == [[3, 203.45]]

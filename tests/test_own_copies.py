@@ -15,7 +15,7 @@ from lesson_functions import ROOT
 
 import start
 from tools import own_copies
-from utils.exercises import Exercise, progress
+from utils.exercises import Challenge, Exercise, progress
 
 TOPIC = "01_Topic"
 IMPORT = "from utils.exercises import one as checks"
@@ -197,9 +197,12 @@ def test_what_is_solved_is_noted_in_my_course_alone(course, monkeypatch, capsys)
     monkeypatch.setattr(progress, "ROOT", course)
     (course / TOPIC / "1_One.ipynb").write_text(notebook(IMPORT))
     (course / "utils" / "exercises").mkdir(parents=True)
-    (course / "utils" / "exercises" / "one.py").write_text("twice = Exercise(\n)\n")
+    (course / "utils" / "exercises" / "one.py").write_text(
+        "twice = Exercise(\n)\nbest = Challenge(\n)\n"
+    )
     draw, module = (lambda rng: {"x": rng.normal()}), type(sys)("utils.exercises.one")
     module.twice = Exercise(draw, lambda x: 2 * x, "All is well.", [])
+    module.best = Challenge(lambda answer: answer(1), 3, "{score}, {goal}", [])
     monkeypatch.setitem(sys.modules, "utils.exercises.one", module)
     start.own_copy()
     folder = course / "my_course"
@@ -214,16 +217,17 @@ def test_what_is_solved_is_noted_in_my_course_alone(course, monkeypatch, capsys)
     monkeypatch.chdir(folder / TOPIC)
     module.twice(lambda x: 3 * x)
     progress.greet(module)
-    assert "Solved here: 0 of 1" in capsys.readouterr().out
+    assert "Solved here: 0 of 2" in capsys.readouterr().out
     with mock.patch("pathlib.Path.mkdir", side_effect=PermissionError):
         module.twice(answer)
     assert "All is well." in capsys.readouterr().out
     module.twice(answer)
     progress.greet(module)
-    assert "Solved here: 1 of 1" in capsys.readouterr().out
+    assert "Solved here: 1 of 2" in capsys.readouterr().out
+    module.best(answer)
     (folder / ".solved" / "one.no_more").touch()  # of an older version
     progress.greet(3)
     progress.greet(module)
-    assert capsys.readouterr().out.count("1 of 1") == 1
+    assert capsys.readouterr().out.count("2 of 2") == 1
     page = (folder / "PROGRESS.md").read_text(encoding="utf-8")
-    assert f"| [1 One]({TOPIC}/1_One.ipynb) | 1 of 1 ✔ |" in page
+    assert f"| [1 One]({TOPIC}/1_One.ipynb) | 2 of 2 ✔ |" in page
