@@ -166,8 +166,9 @@ assert _quoted == "0.15 to 0.26", f"the text and slide 10 quote {_quoted}"
 
 # %% [markdown]
 # `nn.GRU` resets *after* the product. The
-# [other formula](going_deeper/GRU_Further.ipynb) is off by 0.15 to 0.26. Weights
-# trained with one are wrong in the other, and no error tells you.
+# [other formula](going_deeper/GRU_Further.ipynb) is off by 0.15 to 0.26: each unit has
+# its own $r$, which cannot be moved through the matrix. Weights trained with one are
+# wrong in the other, and no error tells you.
 #
 # ## 3 · A year of weather, with gaps
 #
@@ -265,7 +266,7 @@ def examples(table):
         r = r[:, HOURS - 1].astype(int)  # of 24 hours, keep the 1st, 6th and 24th
         there = ~np.isnan(measured[r]).any(axis=1)  # ~ means not
         known[name], rows[name] = x[there], r[there]
-        last = scale.undo(known[name][:, -1:])[..., 0]  # (N, 1), in °C
+        last = scale.undo(known[name][:, -1:])[..., 0]  # column 0: the temperature, °C
         now[name] = np.repeat(last, 3, axis=1)  # once for each horizon
     return known, now, rows
 
@@ -301,6 +302,7 @@ def flat(known):
 
 
 def ridge(X, y, alpha):
+    """Weights: the textbook's formula. You need not follow it."""
     return np.linalg.solve(X.T @ X + alpha * np.eye(X.shape[1]), X.T @ y)
 
 
@@ -336,12 +338,12 @@ assert 0.01 < _leak[0] < 0.025, f"the leak is worth 1 to 2 % at 1 h, not {_leak}
 assert 0.005 < _leak[1] < 0.015, f"the leak is worth about 1 % at 6 h, not {_leak}"
 
 # %% [markdown]
-# By 1 to 2 %, at 6 hours by about 1 %: a worthless gain. No test of the split would
-# notice.
+# By 1 to 2 %, at 6 hours by about 1 %: a worthless gain.
 #
 # A weighted sum gives the humidity equal weight at noon and at night. *Products* of the
-# last six hours with the clock help on validation at all horizons: six lines,
-# `with_products` in [GRU_Further](going_deeper/GRU_Further.ipynb). From here on
+# last six hours with the clock (waves with one and with two periods a day) help on
+# validation at all horizons: `with_products` in
+# [GRU_Further](going_deeper/GRU_Further.ipynb). From here on
 # **ridge** has them, and is the bar. **Plain ridge** has not.
 #
 # ## 5 · The GRU's forecasts
@@ -516,9 +518,9 @@ assert _weeks == {("LSTM - ridge", 1)}, f"one is clear over days alone, not {_we
 # %% [markdown]
 # In one. On *these* weeks the LSTM is behind with other seeds, too. In other weeks it
 # may not be, and more seeds cannot tell. Of
-# [all 21 differences](going_deeper/GRU_Further.ipynb), 7 pairs × 3 horizons, five are
-# like this one, and one the other way round. **All 21 are undecided**: this test shows
-# neither ridge nor a network ahead. (Undecided is not *equal*.)
+# [all 21 differences](going_deeper/GRU_Further.ipynb), 7 pairs × 3 horizons, five (one
+# is this) are clear over seeds alone, and one over days alone. **All 21 are
+# undecided**: neither ridge nor a network is ahead. (Undecided is not *equal*.)
 #
 # ### Exercise 6.1 · Your own forecaster
 #
@@ -526,7 +528,7 @@ assert _weeks == {("LSTM - ridge", 1)}, f"one is clear over days alone, not {_we
 # windows from January to early August. `change`, (N,), tells by how many °C it gets
 # warmer within 6 hours. Return your forecast changes, (M,), for the windows `new` of
 # the five weeks after. Persistence has an MAE of 2.8 °C, plain ridge 1.28. **Reach
-# 1.22.** A GRU alone is not expected to get there.
+# 1.22.** Ridge or one GRU alone may just miss it.
 
 
 # %%
@@ -584,9 +586,8 @@ assert abs(_line - 1.28) < 0.01, f"plain ridge has 1.28, not {_line:.3f}"
 #
 # <details><summary>Answer</summary>
 #
-# No network is clearly ahead, so choose by cost: ridge is one formula, a network had to
-# be trained many times. Plain ridge has the lowest test error, but do not choose by the
-# test, or you have no test left.
+# No network is clearly ahead, so choose by cost: ridge is one formula. Plain ridge has
+# the lowest test error, but do not choose by the test, or you have no test left.
 #
 # </details>
 #

@@ -167,7 +167,7 @@ checks.bits_of(bits_of)
 #
 # ## 3 · Models that only count
 #
-# A **baseline** is a simple model to beat; build the best one you can. Ours counts what
+# A **baseline** is a simple model to beat. Ours counts what
 # followed each **context** of 0 to 5 letters.
 
 # %%
@@ -182,7 +182,7 @@ for text in [f".{name}." for name in train]:  # dots: where a name begins and en
 assert counts["perk"].sum() == 1 == counts["perk"][LETTERS.index("i")], "perkins alone"
 
 # %% [markdown]
-# After *perk* (in the middle of a name) it has seen one letter, the *i* of *perkins*.
+# After *perk* it has seen one letter, the *i* of *perkins*.
 # Bet everything on *i*? Long contexts are sharp but rare. **Smoothing** mixes them with
 # shorter ones. If a letter came $n$ times after a context, all letters together $N$
 # times, $d$ *different* letters, and the context one letter shorter says $p'$, Witten
@@ -275,8 +275,8 @@ checks.my_mix(my_mix)
 # The classic (Kneser and Ney, 1995; Chen and Goodman, 1999) takes a **discount** $D$
 # off each count and hands it to the shorter context. And shorter contexts count
 # *kinds*: how many different letters stood *in front*. *e* came after *erk* in four
-# names (*berke*, *berkeley*, *gerken*, *bjerke*): three kinds, *b*, *g* and *j*. Going
-# deeper builds it. Its score with five letters:
+# names (*berke*, *berkeley*, *gerken*, *bjerke*): three kinds, *b*, *g* and *j*, so it
+# counts 3, not 4. Going deeper builds it. Its score with five letters:
 
 # %%
 file = json.loads((root / HERE / "results/stacked_rnn.json").read_text("utf-8"))
@@ -320,7 +320,8 @@ def streams(names, rng, rows=64):
 plotting.show_slide(HERE, 14)
 
 # %% [markdown]
-# At a cut, the state can be **carried** forwards: *smi·th* is read as one name.
+# At a cut, the state can be **carried** forwards: *smi·th* is read as one name. Ours
+# will not be (section 6).
 # Backwards the gradient stops: **truncated backpropagation through time**.
 #
 # An **embedding** is a table with 32 learned numbers for each character. The LSTM reads

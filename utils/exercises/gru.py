@@ -387,7 +387,7 @@ def _error_of_the_weeks(answer):
 my_forecaster = Challenge(
     score=_error_of_the_weeks,
     goal=1.22,
-    told="has an MAE of {score:.2f} °C, the goal is {goal} or less.",
+    told="has an MAE of {score:.3f} °C, the goal is {goal} or less.",
     misses=[
         Miss(
             "No better than persistence, which forecasts no change. Has your model "
@@ -413,10 +413,23 @@ my_forecaster = Challenge(
         Miss(
             "About as good as plain ridge. Give it products (section 4), or take the "
             "mean of two forecasts of different kinds.",
-            lambda score: score <= 1.32,
+            lambda score: 1.25 < score <= 1.32,
             """
             def my_forecaster(known, change, new):
                 return flat(new) @ ridge(flat(known), change, alpha=10)
+            """,
+        ),
+        Miss(
+            "Close. Take the mean of two forecasts of different kinds, a network's and "
+            "ridge's, or of several seeds.",
+            lambda score: score <= 1.25,
+            """
+            def my_forecaster(known, change, new):
+                def rows(x):
+                    clock = x[:, -1, None, None, 8:]
+                    products = x[:, -6:, :8, None] * clock
+                    return np.column_stack([flat(x), products.reshape(len(x), -1)])
+                return rows(new) @ ridge(rows(known), change, alpha=10)
             """,
         ),
     ],

@@ -306,7 +306,7 @@ def _why(mix):
 my_mix = Challenge(
     score=_bits,
     goal=3.03,
-    told="has {score:.2f} bits per character on the validation names, the goal is "
+    told="has {score:.3f} bits per character on the validation names, the goal is "
     "{goal}.",
     misses=[
         Miss(
