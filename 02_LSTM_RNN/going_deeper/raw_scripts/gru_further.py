@@ -233,7 +233,7 @@ def examples(table):
         r = r[:, HOURS - 1].astype(int)  # of 24 hours, keep the 1st, 6th and 24th
         there = ~np.isnan(measured[r]).any(axis=1)  # ~ means not
         known[name], rows[name] = x[there], r[there]
-        last = scale.undo(known[name][:, -1:])[..., 0]  # (N, 1), in °C
+        last = scale.undo(known[name][:, -1:])[..., 0]  # column 0: the temperature, °C
         now[name] = np.repeat(last, 3, axis=1)  # once for each horizon
     return known, now, rows
 
@@ -248,6 +248,7 @@ def flat(known):
 
 
 def ridge(X, y, alpha):
+    """Weights: the textbook's formula. You need not follow it."""
     return np.linalg.solve(X.T @ X + alpha * np.eye(X.shape[1]), X.T @ y)
 
 
