@@ -12,23 +12,30 @@ LESSONS = sorted(ROOT.glob("[0-9][0-9]_*/*.ipynb"))
 NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 # What counts places in the course, not things: headings, lists, links, years, lessons.
 PLACES = re.compile(
-    r"^#+ .*$|^\d\. |\]\(.*?\)|<img.*?>|```.*?```"
+    r"^#+ [^\n]*$|^\d\. |\]\(.*?\)|<img.*?>|```.*?```"
     r"|\b(?:[Ss]ections?|[Ss]lides?|[Ll]essons?|[Ee]xercises?|[Ss]eed) [\d.]+"
     r"(?:(?: to | and |, )[\d.]+)*|\b0\d(?:\.\d)?\b"
-    r"|\b(?:1[6-9]|20)\d\d\b(?=[);:,]|\))",
+    r"|\b(?:1[6-9]|20)\d\d\b(?=[);:,.]|\))|About \d+\s+minutes|\$?\([BNT], [^)]*\)",
     re.MULTILINE | re.DOTALL,
 )
 NEAR = 3  # code cells before and after
 SUM = re.compile(r"(\d[\d.]*(?:\s(?:\\cdot|[·+−/])\s\d[\d.]*)+)\s=\s(\d[\d.]*\d|\d)")
 # Neither computed near nor claimed there, with the reason.
 KNOWN = {
+    "PyTorch_in_Ten_Minutes": dict.fromkeys((5, 7), "a shape to think about"),
     "RNN_Introduction": {
+        4: "nn.RNN(1, 4), whose weights are added up in the answer",
+        28: "4 + 16 + 8",
+        120: "a wrong answer to choose",
+        700: "an example",
         6e-5: "a hint about rounding",
         100: "measured in Why_Gates, whose claims hold it",
         500: "measured in Why_Gates",
         0.17: "claimed in 02.2, 4",
     },
     "1_Simple_RNN": {
+        70: "what 10 and 20 % leave",
+        119: "45 + 2 · 37",
         0.4: "about twice the noise of 0.18, which the cell adds",
         4: "printed by the cell at the beginning of section 5",
         100: "an example",
@@ -36,8 +43,12 @@ KNOWN = {
         960: "16 times 60",
         21.7: "printed in section 5",
     },
-    "2_LSTM": {100: "claimed (103), and the length in exercise 4.1"},
+    "2_LSTM": {
+        5: "the half-life with bias 2, printed in section 3",
+        100: "claimed (103), and the length in exercise 4.1",
+    },
     "3_GRU": {
+        0.81: "0.9 · 0.9",
         350: "an example",
         180: "an example",
         23: "the last hour of a day",
@@ -48,10 +59,22 @@ KNOWN = {
         **dict.fromkeys((2, 3, 4, 8), "parts of the sum that is checked"),
         4.75: "the logarithm of 27",
         6: "worked out in the text",
+        2.7: "e",
+        7.4: "e squared",
+        87000: "claimed: 86,000 to 88,000",
+    },
+    "5_Bidirectional_RNN": {
+        13: "measured once: the commonest letter of each place",
+        40: "the units of the folded solution",
+        28000: "claimed: 27,881 and 28,029",
     },
     "6_Choosing_a_Model": {
         24: "twelve orders with and without roots, in Choosing_Further",
         5000: "the default of item_interval",
+        38: "39 sounds, counted from 0",
+        4: "of five words, and the epochs of the folded solution",
+        95: "of the level 0.05",
+        **dict.fromkeys((3.2, 3.7), "sums of the five differences above"),
     },
 }
 
@@ -103,8 +126,12 @@ def parse(code):
 
 
 def read(path):
-    """(text, values): what a lesson says, and the numbers computed near it."""
-    alts, texts, values = {}, [], [[]]
+    """(text, values): what a lesson says, and the numbers computed near it.
+
+    What the checks of its exercises and its script compute with is near everywhere, if
+    it is not small.
+    """
+    alts, texts, values, everywhere = {}, [], [[]], []
     for file in path.parent.glob("raw_scripts/*.alt.json"):
         alts |= json.loads(file.read_text(encoding="utf-8"))
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
@@ -113,6 +140,10 @@ def read(path):
             texts += [(len(values), source)]
             continue
         claims = cell["metadata"].get("claims", "")
+        if found := re.search(r"utils.exercises import (\w+)", source):
+            for folder in ("utils/exercises", path.parent / "raw_scripts"):
+                text = (ROOT / folder / f"{found[1]}.py").read_text(encoding="utf-8")
+                everywhere += constants(parse(text))[0]
         code, titles = constants(parse(source))
         said = [*titles, *(alts[name] for name in alts if f'"{name}"' in source)]
         texts += [(len(values), text) for text in said]
@@ -126,7 +157,8 @@ def read(path):
         values[-1] += [float(x.replace(",", "")) for x in found]
     for place, text in texts:
         near = values[max(place - NEAR, 0) : place + NEAR]
-        yield text, np.array([0.0, *(value for cell in near for value in cell)])
+        near = [value for cell in near for value in cell]
+        yield text, np.array([0.0, *near, *(v for v in everywhere if v >= 6 or v % 1)])
 
 
 def unknown(text, values):
