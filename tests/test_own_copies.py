@@ -59,6 +59,7 @@ def test_every_link_in_the_copies_leads_somewhere_and_no_output_is_left(tmp_path
             assert inside.as_posix() in names if own else there.exists(), (name, target)
         for cell in json.loads(text)["cells"] if name.endswith(".ipynb") else []:
             assert not cell.get("outputs") and not cell["metadata"].get("claims")
+            assert "Outputs are stored" not in "".join(cell["source"])
 
 
 def test_what_the_learner_changed_stays_and_the_rest_follows_the_course(course, capsys):

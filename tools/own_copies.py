@@ -17,6 +17,8 @@ import tempfile
 
 FOLDER = "my_course"
 MANIFEST = ".copied.json"  # path -> fingerprint of what was written there
+# What the builder writes in the head of a lesson: the copies have no outputs.
+STORED = re.compile(r"\nOutputs are stored\. [^)]*\)\.\n")
 # A target in Markdown or in an HTML attribute, without the part after #.
 LINK = re.compile(r"""((?:\]\(|(?:src|href)=\\?"))([^()\s"#:\\]+)(?=[)#"\\])""")
 
@@ -47,6 +49,8 @@ def text_of(root, name, copied):
             if cell["cell_type"] == "code":
                 cell.update(outputs=[], execution_count=None)
                 cell["metadata"].pop("claims", None)  # they give answers away
+            source = "".join(cell["source"])
+            cell["source"] = STORED.sub("", source).splitlines(keepends=True)
         text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     here = pathlib.PurePosixPath(name).parent
 
