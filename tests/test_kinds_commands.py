@@ -39,6 +39,10 @@ each_guide = pytest.mark.parametrize(
 def test_each_command_exists_with_its_options(guide):
     for code in codes(guide):
         words = code.split()
+        if code.startswith("--") and code != "--upgrade":  # of a command before (uv's)
+            tools = [ROOT / "start.py", *(ROOT / "tools").glob("*.py")]
+            texts = [path.read_text(encoding="utf-8") for path in tools]
+            assert any(words[0] in text for text in texts), code
         if "start.py" in words:
             rest = words[words.index("start.py") + 1 :]
             known = [*start.COMMANDS, "--help"]

@@ -170,6 +170,14 @@ def unknown(text, values):
             yield number
 
 
+def test_decimals_of_a_topics_readme_stand_in_its_lessons():
+    for readme in ROOT.glob("[0-9][0-9]_*/README.md"):
+        prose = re.sub(r"^\|.*$", "", readme.read_text(encoding="utf-8"), flags=re.M)
+        lessons = [p.read_text(encoding="utf-8") for p in readme.parent.glob("*.ipynb")]
+        for number in re.findall(r"(?<![\w./])\d\.\d+(?![\d/])", prose):
+            assert any(number in lesson for lesson in lessons), number
+
+
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_each_number_was_computed(path):
     lost = [
