@@ -14,7 +14,7 @@ HERE = "02_LSTM_RNN/raw_scripts"
 FROM_01 = "01_Introduction_to_RNN/raw_scripts"
 # Seen by running the lesson: a drawing, timings, sums of what is tested by itself.
 RUN = {"draw_word", "layer_times", "inference", "simple_models", "chosen_ar"}
-RUN |= {"score_counts", "found_among", "gates_of", "compare", "times", "overview"}
+RUN |= {"score_counts", "found_among", "gates_of", "times", "overview"}
 RUN |= {"NoLayer", "luck", "baselines", "measure", "stored_in"}
 
 
@@ -178,3 +178,13 @@ def test_an_epoch_clips_and_hands_on_a_detached_state(carry):
     lesson.train_epoch(model, [(x, x), (x, x)], adam, plan, carry)
     assert given[:2] == [None, None] and (given[2] is not None) == carry
     assert not carry or not given[2][0].requires_grad
+
+
+def test_a_row_of_the_table_counts_the_comparisons():
+    lesson = load_lesson(f"{HERE}/choosing_a_model.py")
+    gaps = np.array([-0.5, -1.5, -0.5, -1.5, -1.0])
+    for rows, word in ((1, "clear"), (11, "undecided")):
+        names = {f"names, {k}": [-3.0, -1.0] for k in range(rows)}
+        lesson.file = {"luck": {"to the LSTM": names}}
+        row = lesson.compare("names, 0", gaps, "to the LSTM")
+        assert row.split()[-2:] == ["-1.00", word]
