@@ -9,6 +9,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LESSONS = sorted(ROOT.glob("[0-9]*/*.ipynb"))
+EVERY = sorted(ROOT.glob("[0-9]*/**/*.ipynb"))
 ROW = re.compile(r"\]\((\S+\.ipynb)\).* (\d+) min \|$", re.MULTILINE)
 TIMES = dict(ROW.findall((ROOT / "README.md").read_text(encoding="utf-8")))
 LINE_OF_TEXT = re.compile(r"\s*[fr]?[\"'].*[\"'],?\s*\)?$")
@@ -43,3 +44,9 @@ def test_a_lesson_is_one_sitting(path):
     assert TIMES[path.relative_to(ROOT).as_posix()] == told[1]
     guide = dict(ROW.findall(path.with_name("README.md").read_text(encoding="utf-8")))
     assert guide.get(path.name, told[1]) == told[1]
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
+def test_any_python_may_be_its_kernel(path):
+    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    assert metadata["kernelspec"]["name"] == "python3"
