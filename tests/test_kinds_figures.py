@@ -162,7 +162,7 @@ def test_use_style_sets_the_colours_of_the_course(ax):
 
 # ---------------------------------------------------------------- what a notebook shows
 def test_show_closes_the_figure_and_escapes_its_alt(shown):
-    fig = plt.figure(facecolor="#c80000")
+    fig = plt.figure(figsize=(6.4, 4.8), facecolor="#c80000")
     fig.add_artist(plt.Rectangle((0.5, 0), 0.5, 1, color="black"))  # the right half
     assert plotting.show(fig, 'a < b, "c"') is None and not plt.get_fignums()
     html = shown.new[0]["text/html"]

@@ -426,7 +426,10 @@ def test_all_name_the_same_pythons_and_size():
 def test_what_learners_run_is_asked_for():
     asked = {pin.name for pin in pins(LEARNER)}
     used = {"jupyterlab", "nbval", "pytest-xdist", "pytest"}
-    for path in [*ROOT.glob("[0-9]*/**/raw_scripts/*.py"), *ROOT.rglob("utils/*.py")]:
+    for path in [
+        *ROOT.glob("[0-9]*/**/raw_scripts/*.py"),
+        *(ROOT / "utils").rglob("*.py"),
+    ]:
         text = path.read_text(encoding="utf-8")
         used |= set(re.findall(r"^ *(?:from|import) (\w+)", text, re.MULTILINE))
     used -= {*sys.stdlib_module_names, "utils", "IPython", "PIL"}  # brought along
