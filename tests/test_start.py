@@ -431,7 +431,7 @@ def test_what_learners_run_is_asked_for():
         *(ROOT / "utils").rglob("*.py"),
     ]:
         text = path.read_text(encoding="utf-8")
-        used |= set(re.findall(r"^ *(?:from|import) (\w+)", text, re.MULTILINE))
+        used |= set(re.findall(r"^ *(?:from|import) ([a-zA-Z]\w*)", text, re.MULTILINE))
     used -= {*sys.stdlib_module_names, "utils", "IPython", "PIL"}  # brought along
     assert used <= asked and "torch" in used
     assert "\n-r ../requirements.txt\n" in (ROOT / AUTHOR).read_text(encoding="utf-8")
