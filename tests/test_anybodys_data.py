@@ -147,11 +147,13 @@ def test_whatever_holds_the_same_numbers_gives_the_same():
     assert forecasting.persistence(x, 2.0).tolist() == [[3, 3]]
     wrap = np.array([[200]], dtype=np.uint8)  # 200 - 220 is 236 in 8 bits
     assert forecasting.rmse(wrap, wrap + 20) == 20
+    assert array([2**53], "x").dtype == float and array([2**24 + 1], "x") == 2**24 + 1
     big = np.array([2**31 - 1], dtype=np.int32)
     assert forecasting.rmse(big, 0 * big) == 2**31 - 1
     scale = data.Standardiser.fit([1, 2, 3])
     assert scale.undo([0, 0]).tolist() == [2, 2] and scale.undo(scale(x)).grad_fn
     assert scale(x.detach()).dtype == torch.float32
+    assert scale(torch.tensor([4097])).dtype == torch.float64
     assert amount(np.float64(3), "n") == 3 and number(0.5, "n") == 0.5
     assert len(training.predict(nn.Linear(1, 1), X[:0])) == 0
 

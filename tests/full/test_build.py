@@ -176,3 +176,14 @@ def test_only_prose_changed_keeps_the_outputs(course):
     assert build.main(["--text", script.stem]) == 0
     after = json.loads(path.read_text(encoding="utf-8"))["cells"]
     assert after[0] != before[0] and after[1:] == before[1:]
+
+
+def test_a_cells_type_counts_and_dead_widgets_are_left_out(tmp_path):
+    code, text = (from_text(f"# %%{kind}\n# 1\n") for kind in ("", " [markdown]"))
+    text.cells[0].source = code.cells[0].source
+    kinds = [build.parts(n)[0][0] for n in (code, text)]
+    assert kinds == ["code", "markdown"]
+    slider = "import ipywidgets\n\nipywidgets.IntSlider()\n"
+    notebook = from_text(f"# %%\n{slider}")
+    build.run(notebook, tmp_path)
+    assert list(notebook.cells[0].outputs[0].data) == ["text/plain"]
