@@ -132,7 +132,7 @@ def test_the_address_is_written_everywhere_and_outputs_stay(course):
     assert not [
         p
         for p, text in files(course).items()
-        if b"settings/rnn" in text and "tests" not in p.parts
+        if b"settings/rnn-course" in text and "tests" not in p.parts
     ]
 
 
