@@ -8,6 +8,7 @@ import hashlib
 import zlib
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -168,7 +169,10 @@ def test_windows_by_hand(part, inputs, targets):
 
 
 def test_a_standardiser_by_hand():
-    scale = data.Standardiser.fit([[1, 10], [3, 50]])  # mean 2 and 30, spread 1 and 20
+    table = pd.DataFrame([[1, 10], [3, 50]])
+    scale = data.Standardiser.fit(table)  # the means are 2 and 30, the spreads 1 and 20
+    assert scale(table).to_numpy().tolist() == [[-1, -1], [1, 1]]
     assert scale(np.array([[5, 20]])).tolist() == [[3, -0.5]]
     assert scale.undo(np.array([[3, -0.5]])).tolist() == [[5, 20]]
     assert scale(torch.tensor([[5, 4099]])).tolist() == [[3, 203.45]]
+    assert data.Standardiser.fit([1, 3])([5]).tolist() == [3]
