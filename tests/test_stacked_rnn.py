@@ -45,13 +45,6 @@ def test_dropout_acts_between_all_layers_and_nowhere_else(deep):
     assert (quiet - lstm.eval()(x, tuple(start))[0]).abs().max() < 1e-10
 
 
-def test_dropout_does_nothing_in_a_single_layer_and_pytorch_says_so():
-    with pytest.warns(UserWarning, match="num_layers greater than 1"):
-        lstm = nn.LSTM(3, 5, dropout=0.5)
-    x = torch.randn(6, 2, 3)
-    assert torch.equal(lstm(x)[0], lstm.eval()(x)[0])
-
-
 def test_the_split_is_the_one_in_the_text(here):
     order = np.random.default_rng(0).permutation(20_000)
     names, parts = load_surnames(), (here.train, here.validation, here.test)
@@ -60,103 +53,52 @@ def test_the_split_is_the_one_in_the_text(here):
     assert len(set(names)) == 20_000  # so no name is in two parts
 
 
-def slow_witten_bell(names, before, letter, k):
-    """The formula of the text, read off the names themselves."""
-    if k < 0:
-        return 1 / 27
-    shorter = slow_witten_bell(names, before, letter, k - 1)
-    if k > len(before):
-        return shorter
-    context, followed = before[len(before) - k :], []
-    for text in (f".{name}." for name in names):
-        places = range(max(k, 1), len(text))
-        followed += [text[t] for t in places if text[t - k : t] == context]
-    if not followed:
-        return shorter
-    different = len(set(followed))
-    return (followed.count(letter) + different * shorter) / (len(followed) + different)
+@pytest.mark.parametrize("c", [1, 5])
+def test_witten_bell_by_hand(deep, c):
+    counts = deep.count(["ab", "ab", "b"], longest=2)
+    p_0 = (3 + c * 3 / 27) / (8 + c * 3)  # of 8 characters 3 are dots; 3 kinds
+    p_1 = (3 + c * p_0) / (3 + c)  # a b stands before a dot 3 times, 1 kind
+    p_2 = (2 + c * p_1) / (2 + c)  # ab twice
+    assert deep.forecast("ab", deep.witten_bell, counts, c=c)[0] == pytest.approx(p_2)
 
 
-def follow(names, before, k):
-    """Pairs (letter before, letter after) of all places with these last k letters."""
-    context, pairs = before[len(before) - k :], []
-    for text in (f".{name}." for name in names):
-        for t in range(max(k, 1), len(text)):
-            if text[t - k : t] == context:
-                pairs.append((text[: t - k][-1:], text[t]))
-    return pairs
+def test_kneser_ney_by_hand(deep):
+    def forecast(context, longest):
+        kinds = deep.count_kinds(deep.count(["ab", "ab", "b"], longest), longest)
+        return deep.forecast(context, deep.kneser_ney, kinds)
+
+    # Letters in front: one of a (the dot), two of b (dot and a), one of a dot (b).
+    p_0 = (1 - 0.85 + (0.85 + 1.2 + 0.85) / 27) / 4
+    p_1 = (2 - 1.2 + 1.2 * p_0) / 2  # in front of "b." stand a and a dot: two
+    p_2 = (2 - 1.2 + 1.2 * p_1) / 2  # the longest context is counted: "ab." twice
+    assert forecast("ab", 2)[0] == pytest.approx(p_2)
+    assert forecast("b", 1)[0] == pytest.approx((3 - 1.5 + 1.5 * p_0) / 3)
+    # So is one that begins a name, with a twice and b once.
+    assert forecast(".", 2)[1] == pytest.approx((2 - 1.2 + (1.2 + 0.85) * p_0) / 3)
 
 
-def slow_kneser_ney(names, before, letter, k, discounts, top=True):
-    """The formula of the text, read off the names themselves."""
-    if k < 0:
-        return 1 / 27
-    shorter = slow_kneser_ney(names, before, letter, k - 1, discounts, top=False)
-    if k > len(before):  # then the whole text is the longest context, and keeps counts
-        return shorter
-    pairs = follow(names, before, k)
-    if not pairs:
-        return shorter
-    if not top and before[len(before) - k :][:1] != ".":
-        pairs = sorted(set(pairs))  # kinds: each letter in front once
-    followed = [after for _, after in pairs]
-    D = {c: discounts[min(followed.count(c), 3) - 1] for c in set(followed)}
-    own = followed.count(letter) - D.get(letter, 0)
-    return (own + sum(D.values()) * shorter) / len(followed)
+def test_what_is_measured_for_all_lengths_is_what_the_notebooks_show(here, deep):
+    names = ["anna", "hanna", "nan", "an", "bob", "banana", "oanna"]
+    others = ["banana", "hann", "zz", "bo"]
+    places = [f".{name}"[: t + 1] for name in others for t in range(len(name) + 1)]
+    tables, shown = here.count_tables(names, longest=4), deep.count(names, longest=5)
+    counts = here.look_up(tables, others)
+    kinds = here.look_up(here.count_kinds(tables), others)
 
+    def check(mix, shorter, module, plain_mix, plain_tables, **options):
+        p = here.forecasts(counts, shorter, lambda n, below: mix(n, below, **options))
+        assert p.sum(axis=2) == pytest.approx(np.ones((5, len(places)))) and p.min() > 0
+        for k in range(1, 5):
+            for place, before in enumerate(places):
+                table = plain_tables[k]
+                alone = module.forecast(before[-k:], plain_mix, table, **options)
+                assert alone == pytest.approx(p[k, place])
 
-NAMES = ["anna", "hanna", "nan", "an", "bob", "banana", "oanna"]
-BEFORE = (".", ".a", ".an", ".han", ".anna", ".banan", ".zz", ".bo", ".hann")
-
-
-def at_the_end(here, tables, before):
-    """The counts of `look_up` for the place after this text, (lengths, 1, 27)."""
-    return here.look_up(tables, [before[1:]])[:, -1:]
-
-
-def test_witten_bell_is_its_formula_and_adds_up_to_one(here, deep):
-    tables, same = here.count_tables(NAMES, longest=4), deep.count(NAMES, longest=4)
-    for before in BEFORE:
-        counts = at_the_end(here, tables, before)
-        p = here.forecasts(counts, counts, here.mix_witten_bell)[:, 0]
-        assert p.shape == (5, 27) and p.sum(axis=1) == pytest.approx(1) and p.min() > 0
-        for k in range(5):
-            for letter in ".anbz":
-                slow = slow_witten_bell(NAMES, before, letter, k)
-                assert p[k, here.LETTERS.index(letter)] == pytest.approx(slow, rel=1e-9)
-        for lesson_or_deeper in (here, deep):
-            mix = lesson_or_deeper.witten_bell
-            assert lesson_or_deeper.forecast(before[-4:], mix, same) == pytest.approx(
-                p[4]
-            )
-    n = np.zeros((1, 27))
-    n[0, 3] = 1  # seen once: with c, it is trusted with 1 / (1 + c)
-    for c in (1, 5):
-        p = here.mix_witten_bell(n, np.full(27, 1 / 27), c)
-        assert p[0, 3] == pytest.approx((1 + c / 27) / (1 + c))
-
-
-def test_kneser_ney_is_its_formula_and_adds_up_to_one(here, deep):
-    tables, discounts = here.count_tables(NAMES, longest=4), (0.75, 1.2, 1.5)
-    kinds = here.count_kinds(tables)
-    same = deep.count_kinds(deep.count(NAMES, longest=6), longest=4)
-
-    def mix(n, p):
-        return here.mix_kneser_ney(n, p, discounts)
-
-    for before in BEFORE:
-        counts, below = (at_the_end(here, t, before) for t in (tables, kinds))
-        p = here.forecasts(counts, below, mix)[:, 0]
-        assert p.shape == (5, 27) and p.sum(axis=1) == pytest.approx(1) and p.min() > 0
-        for k in range(5):
-            for letter in ".anbz":
-                slow = slow_kneser_ney(NAMES, before, letter, k, discounts)
-                assert p[k, here.LETTERS.index(letter)] == pytest.approx(slow, rel=1e-9)
-        own = deep.forecast(before[-4:], deep.kneser_ney, same, discounts=discounts)
-        assert own == pytest.approx(p[4])
-    n = np.array([0, 1, 2, 3, 9] + [0] * 22)
-    own = deep.kneser_ney(n, np.full(27, 1 / 27))
-    assert own[3] - own[2] == pytest.approx((1.5 - 0.8) / 15)
+    check(here.mix_witten_bell, counts, here, here.witten_bell, [shown] * 5)
+    check(here.mix_witten_bell, counts, deep, deep.witten_bell, [shown] * 5, c=5)
+    same = [deep.count_kinds(shown, longest=k) for k in range(5)]
+    options = {"discounts": (0.75, 1.2, 1.5)}
+    check(here.mix_kneser_ney, kinds, deep, deep.kneser_ney, same, **options)
 
 
 def test_the_challenge_counts_what_the_lesson_counts(here):
@@ -226,9 +168,9 @@ def test_the_weights_of_the_best_epoch_on_validation_are_kept():
 class Known(nn.Module):
     """Says the next letter of one text with certainty, or nothing (all equal)."""
 
-    def __init__(self, text=None):
+    def __init__(self, text=None, logit=100.0):
         super().__init__()
-        self.text = text
+        self.text, self.logit = text, logit
 
     def forward(self, letters, state=None):
         first = state or 0
@@ -236,7 +178,7 @@ class Known(nn.Module):
         for t in range(letters.shape[1]):
             if self.text:
                 letter = self.text[min(first + t, len(self.text) - 1)]
-                logits[:, t, ".abcdefghijklmnopqrstuvwxyz".index(letter)] = 100.0
+                logits[:, t, ".abcdefghijklmnopqrstuvwxyz".index(letter)] = self.logit
         return logits, first + letters.shape[1]
 
 
@@ -317,33 +259,28 @@ def test_chunks_follow_each_other_in_every_stream(here):
 
 @pytest.mark.parametrize("carry", [True, False])
 def test_training_hands_the_state_on_and_cuts_the_gradient(carry):
-    here = lesson()
+    here, given, made = lesson(), [], []
     here.train, here.validation = here.train[:900], here.validation[:20]
-    given, made, rows = [], [], []
-    real = here.Letters.forward
 
-    def forward(self, letters, state=None):
-        logits, new = real(self, letters, state)
-        if self.training:
-            given.append(state)
-            made.append([part.detach().clone() for part in new])
-            rows.append(letters)
-        return logits, new
+    class Spy(here.Letters):
+        def forward(self, letters, state=None):
+            logits, new = super().forward(letters, state)
+            if self.training:
+                given.append(state)
+                made.append(new)
+            return logits, new
 
-    here.Letters.forward = forward
-    try:
-        here.train_network(2, 6, seed=1, carry=carry, epochs=2)
-    finally:
-        here.Letters.forward = real
+    here.Letters = Spy
+    _, history = here.train_network(2, 6, seed=1, carry=carry, epochs=2)
+    assert history.train[0] == pytest.approx(np.log2(27), rel=0.1)  # bits
     epoch = len(given) // 2
     assert epoch > 2
     for step, state in enumerate(given):
         if not carry or step % epoch == 0:
             assert state is None
-        else:
-            assert not any(part.requires_grad for part in state)
-            for part, last in zip(state, made[step - 1], strict=True):
-                assert torch.equal(part, last)
+            continue
+        for part, last in zip(state, made[step - 1], strict=True):
+            assert torch.equal(part, last) and not part.requires_grad
 
 
 def test_chunks_with_a_carried_state_are_one_pass(here, deep):
@@ -402,25 +339,16 @@ def test_the_loop_of_the_lesson_trains_what_was_measured():
 
 def test_sampling_spells_what_the_model_says(here):
     assert here.sample(Known("abel."), 3) == ["abel"] * 3
-    flat = here.sample(Known(), 4000, seed=1)
-    share = np.mean([name == "" for name in flat])  # the first draw was the dot
-    assert share == pytest.approx(1 / 27, abs=0.01)
-    assert max(len(name) for name in flat) <= 20
-    assert here.sample(Known(), 50) == here.sample(Known(), 50)
+    drawn = here.sample(Known(), 50)
+    assert drawn == here.sample(Known(), 50) and max(map(len, drawn)) <= 20
 
 
 def test_temperature_sharpens_and_flattens(here):
-    class Fixed(nn.Module):
-        def forward(self, letters, state=None):
-            logits = torch.full((len(letters), 1, 27), -1e9)
-            logits[:, :, 0], logits[:, :, 1] = 0.0, math.log(3)
-            return logits, state
-
     for temperature in (0.5, 1.0, 2.0):
-        drawn = here.sample(Fixed(), 6000, temperature)
+        drawn = here.sample(Known("a", math.log(26)), 6000, temperature)
+        odds = 26 ** (1 / temperature)  # of an a, against each of the 26 others
         begins = np.mean([name.startswith("a") for name in drawn])
-        odds = 3 ** (1 / temperature)
-        assert begins == pytest.approx(odds / (1 + odds), abs=0.02)
+        assert begins == pytest.approx(odds / (odds + 26), abs=0.02)
 
 
 def test_as_many_names_are_drawn_as_their_bits_promise(deep):
