@@ -67,10 +67,13 @@ def test_step_by_step_is_the_whole_sequence(lesson, model):
     assert torch.allclose(torch.cat(steps, dim=1), net(x), atol=1e-5)
 
 
-def test_a_forecast_reads_where_both_directions_end(lesson):
-    net, x = awake(lesson, "both ways", "forecast"), torch.randn(3, 12, 12)
-    _, (h_n, _) = net.rnn(x)
-    assert torch.allclose(net(x), net.head(torch.cat([h_n[0], h_n[1]], dim=1)))
+@pytest.mark.parametrize("model", ["LSTM", "both ways"])
+def test_the_last_states_have_read_everything(lesson, model):
+    net, x = awake(lesson, model, "forecast"), torch.randn(3, 12, 12)
+    states, (h_n, _) = net.rnn(x)
+    last = torch.cat([*h_n], dim=1)
+    assert torch.allclose(lesson.last_states(states, net.rnn), last)
+    assert torch.allclose(net(x), net.head(last))
 
 
 def test_forecasts_are_changes_from_the_last_known_month(lesson):
@@ -194,6 +197,7 @@ def test_no_choice_looks_at_the_test_part():
 
 
 def test_items_have_the_score_as_their_mean(lesson):
+    """`per_answer` makes it so where words and names are of unequal length."""
     net, groups = awake(lesson, "GRU", "names"), lesson.names[2]
     assert lesson.by_name(net).shape == (2000,)
     assert lesson.by_name(net).mean() == pytest.approx(tasks.bits(net, groups))

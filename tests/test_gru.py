@@ -1,12 +1,10 @@
 """Lesson 02.3: features, examples and choices of the weather task know no future."""
 
-import ast
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from lesson_functions import ROOT, load_lesson
+from lesson_functions import load_lesson
 
 from utils.training import History
 
@@ -134,15 +132,3 @@ def test_the_windows_of_the_challenge_are_those_of_the_lesson(lesson):
     # The weeks that are scored lie after those given, before validation and test.
     assert np.allclose(seen[2][-1], scaled[6095 - 6 - 48 : 6095 - 6])
     assert lesson.parts["train"].stop >= 6095
-
-
-def test_the_deeper_notebook_has_the_functions_of_the_lesson():
-    folder, trees = ROOT / "02_LSTM_RNN", []
-    for name in ("raw_scripts/gru.py", "going_deeper/raw_scripts/gru_further.py"):
-        trees.append(ast.parse((folder / name).read_text(encoding="utf-8")).body)
-    kinds = ast.FunctionDef | ast.ClassDef
-    ours, theirs = ({n.name: n for n in t if isinstance(n, kinds)} for t in trees)
-    shared = ours.keys() & theirs.keys()
-    assert {"gru_layer", "fast_gru_layer", "features", "train_network"} <= shared
-    for name in shared:
-        assert ast.dump(ours[name]) == ast.dump(theirs[name]), name
