@@ -60,18 +60,8 @@ def stacked(x, states, weights):
     return lesson("copies_and_hits").stacked(x, *states, layers)
 
 
-@functools.cache
-def bidirectional_by_hand():
-    return load_lesson("02_LSTM_RNN/going_deeper/raw_scripts/a_clean_leak_test.py")
-
-
-def read(x, states, weights):
-    every = bidirectional_by_hand().read(x.transpose(0, 1), *weights)
-    return every.transpose(0, 1), every[None, :, -1]
-
-
 def read_both_ways(x, states, weights):
-    here = bidirectional_by_hand()
+    here = lesson("a_clean_leak_test")
     every, last = here.read_both_ways(x.transpose(0, 1), *weights)
     return every.transpose(0, 1), last
 
@@ -106,7 +96,6 @@ LAYERS = {  # name -> (layer by hand, layer of torch.nn, whether it takes first 
     "1 layer": (stacked, nn.LSTM, True),
     "2 layers": (stacked, functools.partial(nn.LSTM, num_layers=2), True),
     "3 layers": (stacked, functools.partial(nn.LSTM, num_layers=3), True),
-    "read": (read, nn.RNN, False),
     "read both ways": (read_both_ways, bidirectional, False),
 }
 

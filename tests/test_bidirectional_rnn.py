@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from layers_by_hand import assert_same
 from lesson_functions import ROOT, load_lesson
 from torch import nn
 
@@ -34,34 +35,21 @@ def tagger(lesson, both, units=6):
 
 
 @pytest.mark.parametrize("both", [False, True])
-def test_padding_changes_no_score_no_loss_and_no_gradient(lesson, both):
-    model, rows = tagger(lesson, both), slice(0, 40)
+def test_padding_and_neighbours_change_no_score_no_loss_and_no_gradient(lesson, both):
+    model, rows, pad = tagger(lesson, both), slice(100, 140), nn.functional.pad
     x, y, n = lesson.sounds[rows], lesson.stress[rows], lesson.lengths[rows]
-    real = x > 0
-    wider = nn.functional.pad(x, (0, 9))
-    noise = torch.where(wider > 0, wider, torch.randint_like(wider, 1, 40))
-    labels = nn.functional.pad(y, (0, 9), value=-1)
-    found = []
-    for sounds, stress in ((x, y), (wider, labels), (noise, labels)):
-        scores = model(sounds, n)
-        loss = lesson.vowel_loss(scores, stress)
-        gradients = torch.autograd.grad(loss, [*model.parameters()])
-        found.append([scores[:, :17][real], loss, *gradients])
-    for other in found[1:]:
-        for a, b in zip(found[0], other, strict=True):
-            assert (a - b).abs().max() < 1e-12
+    alone = [model(word[None, :k], k[None])[0] for word, k in zip(x, n, strict=True)]
+    alone, marks = torch.cat(alone), y[x > 0]
+    loss = nn.functional.cross_entropy(alone, marks, ignore_index=-1)
+    wider, labels = pad(x, (0, 9)), pad(y, (0, 9), value=-1)
+    real = wider > 0
+    noise = torch.where(real, wider, torch.randint_like(wider, 1, 40))
+    together = model(noise, n)
+    ours = together[real], lesson.vowel_loss(together, labels)
+    assert_same((alone, loss), ours, [*model.parameters()], 1e-12)
     # The test can fail: told a wrong length, the backward layer reads the padding.
-    untold = model(wider, torch.full_like(n, 26))[:, :17][real]
-    assert ((untold - found[0][0]).abs().max() > 1e-3) == both
-
-
-def test_a_word_in_a_batch_is_tagged_as_it_is_alone(lesson):
-    model = tagger(lesson, both=True)
-    x, n = lesson.sounds[100:120], lesson.lengths[100:120]
-    together = model(x, n)
-    for row in range(20):
-        alone = model(x[[row], : n[row]], n[[row]])
-        assert (together[row, : n[row]] - alone[0]).abs().max() < 1e-12
+    untold = model(wider, torch.full_like(n, 26))[real]
+    assert ((untold - alone).abs().max() > 1e-3) == both
 
 
 def test_only_the_bidirectional_tagger_sees_what_follows(lesson, words):
@@ -209,19 +197,22 @@ def test_rules_see_what_their_names_say(lesson):
 
 
 def test_the_longest_surroundings_that_were_counted_decide(lesson, monkeypatch):
-    words = {  # what is spoken, and how it is marked
+    counted = {  # what is spoken, and how it is marked
         "AA N IY": [1, -1, 2],
-        "AA IY": [1, 0],
+        "AA IY": [1, 2],
+        "AA T IY": [1, -1, 0],
         "IY": [0],
+        "IY T": [0, -1],
         "UH AA": [0, 2],
-        "AA AA T": [9, 9, -1],  # the last two are asked only
-        "AA IY UW": [9, 9, 9],
+        "UH": [1],
     }
+    asked = {"AA IY UW": [9, 9, 9], "AA AA T": [9, 9, -1], "UH AA IY": [9, 9, 9]}
+    words = counted | asked
     monkeypatch.setattr(lesson, "spoken", [word.split() for word in words])
     monkeypatch.setattr(lesson, "marked", [*words.values()])
-    counts = lesson.count("vowels so far", range(4))
-    assert counts["0: AA"] == {1: 2, 2: 1}
-    guess = lesson.by_rule("vowels so far", counts, [4, 5])
-    assert guess[0, :3].tolist() == [1, 1, -1]  # AA AA is new, AA is known
-    # After AA, IY was 0 and 2, so the lower is taken; UW was never met.
-    assert guess[1, :3].tolist() == [1, 0, -1]
+    counts = lesson.count("vowels so far", range(7))
+    assert counts["0: IY"] == {0: 3, 2: 2} and counts["0: AA"] == {1: 3, 2: 1}
+    guess = lesson.by_rule("vowels so far", counts, range(7, 10))
+    assert guess[0, :3].tolist() == [1, 2, -1]  # AA IY is 2, though IY is 0; UW is new
+    assert guess[1, :3].tolist() == [1, 1, -1]  # AA AA is new, but AA is known
+    assert guess[2, :3].tolist() == [0, 2, 0]  # UH was 0 and 1: the lower is taken

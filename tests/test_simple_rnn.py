@@ -4,9 +4,8 @@ import numpy as np
 import torch
 from lesson_functions import load_lesson
 
-from utils.data import Standardiser, chronological_split, load_sunspots, windows
-from utils.forecasting import autoregression
-from utils.training import History, fit, predict
+from utils.data import chronological_split, load_sunspots
+from utils.training import History, fit
 
 SETTINGS = ("sunspots", "train_part")
 HERE = load_lesson("02_LSTM_RNN/raw_scripts/simple_rnn.py", SETTINGS)
@@ -51,44 +50,18 @@ def test_the_deeper_notebook_cuts_the_parts_of_the_lesson():
         assert ours[0].equal(theirs[0]) and ours[1].equal(theirs[1])
 
 
-def forecasts(series):
-    """Forecasts of AR(132) and of a briefly trained network, for windows of all parts.
+def test_nothing_is_chosen_by_the_test_part(monkeypatch):
+    """Neither the scale nor the weights: only two epochs are trained."""
 
-    Everything that the lesson measures on data is measured here again on `series`.
-    """
-    torch.manual_seed(0)
-    parts = chronological_split(len(series), validation=0.1, test=0.2)
-    scale = Standardiser.fit(series[parts[0]])
-    pairs = HERE.three_parts(scale(series), 144, 12)
-    model = HERE.ChangeForecaster(per_step=12)
-    fit(model, *pairs[:2], epochs=2)
-    linear = autoregression(*windows(series, 144, 12, part=parts[0]), order=132)
-    known = [windows(series, 144, 12, part=part)[0] for part in parts]
-    network = [predict(model, x) for x, _ in pairs]
-    return [torch.tensor(linear(x)) for x in known] + network
+    def fit_briefly(*given, **settings):
+        return fit(*given, **{**settings, "epochs": 2})
 
-
-def test_no_earlier_forecast_changes_when_the_future_does():
-    # Shuffling alone would not notice a mean taken over all months.
-    series = load_sunspots().to_numpy()
-    spoiled = series.copy()
-    _, _, test = chronological_split(len(series), validation=0.1, test=0.2)
-    spoiled[test] = 3 * np.random.default_rng(0).permutation(series[test])
-    before, after = forecasts(series), forecasts(spoiled)
-    for part in (0, 1, 3, 4):  # training and validation, linear and network
-        assert before[part].equal(after[part])
-    for part in (2, 5):  # forecasts for test months change, but not the first:
-        assert not before[part].equal(after[part])
-        assert before[part][0].equal(after[part][0])  # it has seen no test month
-
-
-def test_the_scale_is_that_of_the_training_part(monkeypatch):
-    monkeypatch.setattr(HERE.training, "fit", lambda *pairs, **settings: History())
-    before = HERE.measure(0, "standardised", False)
+    monkeypatch.setattr(HERE.training, "fit", fit_briefly)
+    before = HERE.measure(0, "standardised", True, per_step=12)
     spoiled = HERE.sunspots.copy()
     spoiled[chronological_split(len(spoiled))[2]] = 1000
     monkeypatch.setattr(HERE, "sunspots", spoiled)
-    after = HERE.measure(0, "standardised", False)
+    after = HERE.measure(0, "standardised", True, per_step=12)
     assert before["validation"] == after["validation"]
     assert before["test"] != after["test"]
 
