@@ -26,6 +26,14 @@ def rnn(x, states, weights):
     return every, every[-1:]
 
 
+def unrolled(x, states, weights):
+    W_x, W_h, b_x, b_h = weights
+    unroll = lesson("rnn_intro").unroll  # for one sequence
+    every = [unroll(one, W_x, W_h, b_x + b_h) for one in x.unbind(dim=1)]
+    every = torch.stack(every, dim=1)
+    return every, every[-1:]
+
+
 def lstm(x, states, weights):
     (h,), (c,), (W_x, W_h, b_x, b_h) = *states, weights
     every, h, c = lesson("lstm").lstm_layer(x, h, c, W_x, W_h, b_x + b_h)
@@ -88,6 +96,7 @@ class ResetBefore(nn.GRU):
 bidirectional = functools.partial(nn.RNN, bidirectional=True)
 LAYERS = {  # name -> (layer by hand, layer of torch.nn, whether it takes first states)
     "RNN": (rnn, nn.RNN, True),
+    "unrolled": (unrolled, nn.RNN, False),
     "LSTM": (lstm, nn.LSTM, True),
     "LSTM cells": (lstm_cells, nn.LSTM, True),
     "GRU": (gru, nn.GRU, True),

@@ -11,12 +11,8 @@ DEFINITIONS = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
 
 
 def load_lesson(script, settings=()):
-    """A module with the imports, functions and classes of a lesson's script.
-
-    script    path of the script, from the root of the course
-    settings  names of the assignments to run as well, because functions build on them
-
-    Raises ValueError for a setting that the script does not assign.
+    """A module with the imports, functions and classes of a lesson's script, and those
+    assignments, `settings`, on which functions build.
     """
     path = ROOT / script
     kept, missing = [], set(settings)

@@ -132,10 +132,7 @@ SCORED = {
     "is 0.4": (lambda x: 2.6, "✔ <lambda> is 0.4 off, the goal is 0.5.\n"),
     "too far": (lambda x: 2, "✘ <lambda> is 1.0 off, the goal is 0.5.\n"),
     "hinted": (max, "✘ max is 3.0 off, the goal is 0.5.\nHint: Take the mean.\n"),
-    "not a number": (
-        lambda x: float("nan"),
-        "✘ <lambda> is nan off, the goal is 0.5.\n",
-    ),
+    "not a number": (lambda x: float("nan"), "✘ <lambda> is nan off, the goal is 0.5."),
     "stub": (lambda x: ..., "<lambda>: not attempted yet. Replace the dots, then run "),
     "error": (lambda x: x[9], "✘ <lambda> cannot be scored yet: an error: IndexError"),
 }

@@ -79,12 +79,10 @@ def test_no_forecast_and_no_training_sees_the_future(here, monkeypatch):
         torch.manual_seed(0)
         direct, _ = course.train_direct(0, epochs=1)
         following = course.NextMonth()
-        months = (
-            course.every_month(course.train),
-            course.pairs(course.validation, 264, 1),
-        )
-        sparse = [[array[::24] for array in part] for part in months]
-        course.fit(following, *sparse, epochs=1, loss=course.last_forecasts)
+        months = course.every_month(course.train)
+        check = course.pairs(course.validation, 264, 1)
+        few = [[array[::24] for array in part] for part in (months, check)]
+        course.fit(following, *few, epochs=1, loss=course.last_forecasts)
         recent = course.pairs(course.test, length=264)[0]
         path = course.closed_loop(following, recent, torch.zeros(len(recent), 24))
         return torch.stack([course.predict(direct, recent[:, -144:]), path])
@@ -92,9 +90,8 @@ def test_no_forecast_and_no_training_sees_the_future(here, monkeypatch):
     before = forecasts(here)
     known = 300  # months of the test part that are left alone
     shuffled, first = here.sunspots.copy(), here.test.start + known
-    order = np.random.default_rng(0)
-    spoiled = 2 * order.permutation(shuffled.iloc[first:])  # the scale as well
-    shuffled.iloc[first:] = spoiled
+    later = np.random.default_rng(0).permutation(shuffled.iloc[first:])
+    shuffled.iloc[first:] = 2 * later  # the scale as well
     monkeypatch.setattr(utils.data, "load_sunspots", lambda: shuffled)
     after = forecasts(lesson())
     assert torch.equal(before[:, : known + 1], after[:, : known + 1])
@@ -140,8 +137,8 @@ def test_the_race_opens_and_shuts_the_gates_that_it_names(here, monkeypatch):
         here.race_run(0, start)
         return made[0]
 
-    both = gates("chrono")
-    assert gates("chrono, forget gate only")[0] == 0
-    assert gates("chrono, input gate only")[1] == 0
-    assert torch.equal(gates("chrono, forget gate only")[1], both[1])
-    assert torch.equal(gates("chrono, input gate only")[0], both[0])
+    input_gate, forget_gate = gates("chrono")
+    shut, opened = gates("chrono, forget gate only")
+    assert shut == 0 and torch.equal(opened, forget_gate)
+    opened, shut = gates("chrono, input gate only")
+    assert shut == 0 and torch.equal(opened, input_gate)

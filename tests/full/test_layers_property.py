@@ -16,33 +16,28 @@ SIZES = st.tuples(
     st.integers(1, 5),  # I
     st.integers(1, 6),  # H
 )
-SEED = st.integers(0, 10_000)
-DTYPE = st.sampled_from([torch.float64, torch.float32])
-SCALE = st.sampled_from([0.01, 1.0, 20.0])
+EITHER, SCALE = st.booleans(), st.sampled_from([0.01, 1.0, 20.0])
+ANY = {
+    "seed": st.integers(0, 10_000),
+    "dtype": st.sampled_from([torch.float64, torch.float32]),
+}
+often = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(
-    sizes=SIZES,
-    seed=SEED,
-    dtype=DTYPE,
-    batch_first=st.booleans(),
-    given_start=st.booleans(),
-    scale=SCALE,
-)
+@often
+@given(sizes=SIZES, scale=SCALE, batch_first=EITHER, given_start=EITHER, **ANY)
 def test_outputs_states_and_gradients_are_those_of_torch(name, **case):
     compare(name, **case)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@often
 @given(
     lengths=st.lists(st.integers(1, 12), min_size=1, max_size=5),
     padding=st.integers(0, 3),
     units=st.integers(1, 6),
-    both=st.booleans(),
-    seed=SEED,
-    dtype=DTYPE,
+    both=EITHER,
+    **ANY,
 )
 def test_a_padded_batch_tags_each_word_as_alone(
     lengths, padding, units, both, seed, dtype
@@ -63,29 +58,12 @@ def test_a_padded_batch_tags_each_word_as_alone(
     assert_same(rows, alone, list(model.parameters()), CLOSE[dtype])
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(sizes=SIZES, seed=SEED, dtype=DTYPE, scale=SCALE)
-def test_unrolled_by_hand_is_the_rnn(sizes, seed, dtype, scale):
-    T, _, I, H = sizes  # noqa: E741
-    torch.manual_seed(seed)
-    layer = nn.RNN(I, H).to(dtype)
-    W_x, W_h, *biases = layer.parameters()
-    x = (scale * torch.randn(T, I)).to(dtype)
-    states = lesson("rnn_intro").unroll(x, W_x, W_h, sum(biases))
-    assert states.dtype == dtype and states.shape == (T, H)
-    assert (states - layer(x)[0]).abs().max() < CLOSE[dtype]
-
-
 # Seen once, with every number right: NumPy's products of small arrays may say so of
 # what lies beside them. A NaN in a result fails below.
 @pytest.mark.filterwarnings("ignore:invalid value encountered in matmul")
-@settings(max_examples=60, deadline=None, derandomize=True)
+@often
 @given(
-    sizes=SIZES,
-    outputs=st.integers(1, 3),
-    cut=st.none() | st.integers(1, 13),
-    seed=SEED,
-    dtype=DTYPE,
+    sizes=SIZES, outputs=st.integers(1, 3), cut=st.none() | st.integers(1, 13), **ANY
 )
 def test_backwards_by_hand_is_autograd(sizes, outputs, cut, seed, dtype):
     """Through nn.RNN and nn.Linear; with `cut`, the state is detached after a piece."""
