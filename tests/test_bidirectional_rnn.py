@@ -169,7 +169,7 @@ def test_stems(lesson, spoken, stem):
     assert lesson.stem(spoken.split()) == stem
 
 
-# What a rule looks at for the middle vowel of "station" and one more: EY.
+# "station", and EY behind it: what each rule looks at for the vowel in the middle.
 SOUNDS, VOWELS = ["S", "T", "EY", "SH", "AH", "N", "EY"], [2, 4, 6]
 ALL_VOWELS = [(3, 1), ("AH", (3, 1)), (1, ["EY", "AH", "EY"])]
 VIEWS = {
@@ -198,6 +198,7 @@ def test_the_longest_surroundings_that_were_counted_decide(lesson, monkeypatch):
         "UH AA": [0, 2],
         "UH": [1],
     }
+    # Marks of 9: these are vowels.
     asked = {"AA IY UW": [9, 9, 9], "AA AA T": [9, 9, -1], "UH AA IY": [9, 9, 9]}
     words = counted | asked
     monkeypatch.setattr(lesson, "spoken", [word.split() for word in words])

@@ -1,4 +1,4 @@
-"""Loaders return what they say and name what is damaged; no window looks ahead."""
+"""Damaged files and wrong input are named with their cure; loading alters nothing."""
 
 import shutil
 import stat

@@ -1,4 +1,6 @@
-"""Every function of a lesson on the path has a test; here those that had none."""
+"""Every function of a lesson on the path has a test; here those that had none. Deeper
+notebooks show the same functions.
+"""
 
 import ast
 import re
