@@ -253,7 +253,8 @@ assert _both[1] < _lazy + 5, f"hardly better than always 0: {_both}"
 # A rule looks at something, its **key**, and answers with the stress that was commonest
 # in the training part for the same key. A key never met falls back on a simpler one.
 # Two of the rules below know only the sounds up to the vowel they are asked about. The
-# other two may look at the whole word.
+# other two know all vowels of the word, and one of them the sounds from its vowel to
+# the end. The consonants before it they do not know.
 
 
 # %%
@@ -392,9 +393,10 @@ for (_a, _b, _of), _said in verdicts.items():
         assert _said.endswith(f": {_word}"), f"{_a} against {_b} in {_of}: {_said}"
 
 # %% [markdown]
-# Both directions are clearly ahead of the forward network, and of the rule that may
-# see the whole word. The forward network and the rule that sees as much as it does are
-# undecided in vowels. Only in whole words is the network clearly ahead.
+# Both directions are clearly ahead of the forward network, and of the rule that looks
+# from the vowel to the end, which sees a little less. The forward network and the rule
+# that sees as much as it does are undecided in vowels. Only in whole words is the
+# network clearly ahead.
 #
 # ## 4 · Do relatives in training help?
 #

@@ -216,8 +216,8 @@ assert f"{_factor * 2**0.5:.1f}" == "5.7", f"5.7 out of 2.776, not {_factor * 2*
 # of 5.7 out of Student's 2.776: five seeds are few for such a level.
 #
 # Here are all intervals of lesson 02.6 in numbers, with this correction. First the
-# differences from the plain LSTM, then from the simple model with the same view, which
-# has no seeds. "Clear" means that both intervals lie on the same side of 0.
+# differences from the plain LSTM, then from the simple model of the lesson, which has
+# no seeds. "Clear" means that both intervals lie on the same side of 0.
 
 
 # %%
@@ -253,7 +253,7 @@ assert round(file["baselines"]["stress"]["sounds so far"][1]) == 58, "counting: 
 # words, so we give no verdict.
 #
 # Here are all seeds. Points are seeds, the stroke is their mean, the diamond is the
-# simple model with the same view.
+# simple model beside them.
 
 # %%
 LABELS = {
