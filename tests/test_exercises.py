@@ -20,6 +20,7 @@ from utils.exercises import (
     Challenge,
     Exercise,
     Miss,
+    bidirectional_rnn,
     draw_arrays,
     rnn_intro,
 )
@@ -265,6 +266,25 @@ def test_a_challenge_shows_no_line_of_the_check(line, told):
     net.parameters = lambda self: [torch.nn.Parameter(torch.ones(1))]
     said = told(rnn_intro.Reader, net)
     assert re.search(FORWARD[line], said) and "network" not in said
+
+
+FILLER = bidirectional_rnn._FILLER
+UNBUILT = {  # a change to the solution, and what is said
+    "an argument": ("(self)", "(self, units)", "without arguments: choose the"),
+    "no embedding": ("self.embed(x)", "x", r"nn\.Embedding first\.\nin the line: "),
+    "both results": ("[0]", "", r"take the first, \[0\]\.\nin the line: return self"),
+    "too few rows": ("27, 16", "26, 16", "a number from 0 to 26, so nn.Embedding"),
+    "another error": ("(x))[0]", "(y))[0]", "NameError: name 'y' is not defined\nin "),
+}
+
+
+@pytest.mark.parametrize("case", UNBUILT)
+def test_usual_errors_in_a_network_are_explained(case, told):
+    old, new, said = UNBUILT[case]
+    source = textwrap.dedent(FILLER.replace(old, new))
+    net = typed(source, "GapFiller", {"nn": torch.nn})
+    printed = told(bidirectional_rnn.GapFiller, net)
+    assert re.search(said, printed) and printed.startswith("✘ GapFiller cannot be")
 
 
 @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])

@@ -53,6 +53,16 @@ sum_up = Exercise(
             """,
         ),
         Mistake(
+            "You take the first half for the backward one. It is the forward one, and "
+            "ends at the last step.",
+            lambda out: np.roll(_halves(out, 0, -1), out.shape[2] // 2, axis=1),
+            """
+            def sum_up(out):
+                H = out.shape[2] // 2
+                return torch.cat([out[:, -1, H:], out[:, 0, :H]], dim=1)
+            """,
+        ),
+        Mistake(
             "The forward half belongs in front, as in h_n: first 0, then 1.",
             lambda out: np.roll(_halves(out, -1, 0), out.shape[2] // 2, axis=1),
             """
@@ -215,6 +225,13 @@ def _gap_loss(scores, y):
     return cross_entropy(scores.transpose(1, 2), y, ignore_index=-1)
 
 
+# What usual errors inside a network say, and what there is to add.
+ADDED = {
+    "dtype": "The letters are numbers of rows: pass them through nn.Embedding first.",
+    "not tuple": "An nn.LSTM returns a pair, (out, states): take the first, [0].",
+}
+
+
 def _check_shape(model, x):
     """Say in words what is wrong with what a network returns, if anything is."""
     try:
@@ -224,6 +241,11 @@ def _check_shape(model, x):
             raise
         told = "a letter is a number from 0 to 26, so nn.Embedding needs 27 rows"
         raise TypeError(told) from None
+    except (RuntimeError, TypeError, ValueError) as error:
+        more = [hint for said, hint in ADDED.items() if said in str(error)]
+        if more:
+            error.args = ("\n".join([str(error), *more]),)
+        raise
     wanted = f"forward must return (B, 6, 27), here {(len(x), 6, 27)}"
     if not isinstance(scores, torch.Tensor):
         raise TypeError(f"{wanted}, not {type(scores).__name__}")
@@ -269,7 +291,13 @@ def _gaps_filled(answer):
     letters = torch.tensor([[ord(letter) - 96 for letter in name] for name in names])
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(0))
     parts = [_gaps(letters[order[start:stop]]) for start, stop in CUTS]
-    model = answer()
+    try:
+        model = answer()
+    except TypeError as error:
+        if "required positional argument" not in str(error):
+            raise
+        told = "the check calls GapFiller() without arguments: choose the sizes inside"
+        raise TypeError(told) from None
     _check_shape(model, torch.arange(30).reshape(5, 6) % 27)
     options = {"epochs": 4, "batch_size": 128, "lr": 0.01, "loss": _gap_loss}
     fit(model, *parts[:2], **options)
