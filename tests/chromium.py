@@ -1,12 +1,12 @@
 """A real browser for tests: Chromium, Chrome or Edge, whichever is installed."""
 
-import contextlib
-import os
 import pathlib
 import shutil
 
 import pytest
 from playwright.sync_api import sync_playwright
+
+import start
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PLACES = (
@@ -20,31 +20,16 @@ QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-sync"]
 QUIET += ["--disable-component-update", "--no-first-run"]
 
 
-def executable():
-    """The path of an installed browser, or None."""
+@pytest.fixture(scope="module")
+def chromium():
+    """A running browser; without one the test is skipped, or fails in CI."""
     found = [shutil.which(name) for name in NAMES]
     found += [place for place in PLACES if pathlib.Path(place).is_file()]
-    return next(filter(None, found), None)
-
-
-def skip_or_fail(why):
-    """End the test: skipped for a reader, failed where all tests must run (CI)."""
-    if os.environ.get("CI", "").lower() in ("", "0", "false"):
-        pytest.skip(why)
-    pytest.fail(why)
-
-
-@contextlib.contextmanager
-def browser():
-    """A running browser; without one the test is skipped, or fails in CI."""
-    path = executable()
+    path = next(filter(None, found), None)
     if path is None:
-        skip_or_fail(
-            "no browser to test with: install Chromium or Chrome to run this test"
-        )
+        end = pytest.fail if start.wants_everything([]) else pytest.skip
+        end("no browser to test with: install Chromium or Chrome to run this test")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=QUIET)
-        try:
-            yield running
-        finally:
-            running.close()
+        yield running
+        running.close()

@@ -77,13 +77,6 @@ def test_each_path_exists(guide):
             assert any(path.exists() for path in near) or code in MADE, code
 
 
-@pytest.mark.parametrize("name", [*(f"{c} --help" for c in start.COMMANDS), "--help"])
-def test_help_ends_well_and_anything_else_does_not(name, capsys):
-    assert start.main(name.split()) == 0 and capsys.readouterr().out.strip()
-    with pytest.raises(start.Problem, match="is not a command"):
-        start.main(["x" + name])
-
-
 def test_statuses_are_handed_on(monkeypatch):
     monkeypatch.setattr(start, "install", lambda *_: None)
     monkeypatch.setattr(start, "own_copy", lambda *_: "here")
@@ -99,10 +92,3 @@ def test_jupyterlab_keeps_its_token():
             r"token\s*=|password|disable_check_xsrf|allow_origin", text
         )
         assert "0.0.0.0" not in text and "ServerApp.ip" not in text
-
-
-def test_ci_runs_what_the_readme_says():
-    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert "\nexport CI=true\n" in text and "\nexec python3 start.py test\n" in text
-    assert "set -euo pipefail" in text
-    assert "CI=true python3 start.py test" in (ROOT / "README.md").read_text("utf-8")

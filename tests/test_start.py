@@ -3,21 +3,19 @@
 And the lists of packages that it installs.
 """
 
-import contextlib
 import importlib.metadata
 import json
 import os
 import pathlib
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 import tomllib
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 from unittest import mock
@@ -25,6 +23,7 @@ from unittest import mock
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from running import jupyterlab, python
 
 import conftest
 import start
@@ -153,17 +152,13 @@ def test_a_tiny_course_installs_what_is_asked_and_returns_every_status(tmp_path)
     for name, version in [("one", "1.0"), ("one", "2.0"), ("two", "1.0")]:
         wheel(tmp_path, name, version)
     settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": tmp_path.as_uri()}
-    settings |= {"PIP_NO_INDEX": "1", "PYTHONIOENCODING": "ascii", "WORD": "right"}
+    settings |= {"PIP_NO_INDEX": "1", "PYTHONIOENCODING": "ascii", "CI": ""}
+    settings["WORD"] = "right"
     settings["PYTHONPATH"] = str(pathlib.Path(pytest.__file__).parents[1])
     settings["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # saves half of the time
 
     def status(*arguments, told="", **variables):
-        answer = subprocess.run(
-            [sys.executable, tiny / "start.py", *arguments],
-            env={**os.environ, "CI": "", **settings, **variables},
-            capture_output=True,
-            text=True,
-        )
+        answer = python(tiny / "start.py", *arguments, **settings | variables)
         said = answer.stdout + answer.stderr
         assert told in said and "Traceback" not in said, said
         return answer.returncode
@@ -266,20 +261,15 @@ def test_cpu_takes_pytorch_from_its_own_index_first(course, monkeypatch, capsys)
     start.install(AUTHOR)
 
 
-def test_the_command_that_pip_gets(monkeypatch):
-    commands = []
-    answer = mock.Mock(returncode=0)
-    monkeypatch.setattr(
-        start.subprocess, "run", lambda c, **_: commands.append(c) or answer
-    )
-    start.run_pip(LEARNER)
-    start.run_pip(LEARNER, cpu=True)
-    said = [" ".join(map(str, command)) for command in commands]
-    assert all(f"-c {CONSTRAINTS}" in line for line in said)
-    assert said[0].endswith(f"-r {LEARNER}") and "torch " not in said[0]
-    assert said[1].endswith(
-        "torch --no-deps --index-url https://download.pytorch.org/whl/cpu"
-    )
+def test_the_command_that_pip_gets():
+    with mock.patch.object(subprocess, "run") as run:
+        run.return_value.returncode = 0
+        start.run_pip(LEARNER)
+        start.run_pip(LEARNER, cpu=True)
+    usual, cpu = (" ".join(map(str, call.args[0])) for call in run.call_args_list)
+    index = "https://download.pytorch.org/whl/cpu"
+    assert usual.endswith(f"-c {CONSTRAINTS} -r {LEARNER}")
+    assert cpu.endswith(f"-c {CONSTRAINTS} torch --no-deps --index-url {index}")
 
 
 def test_a_port_that_cannot_be_taken_is_named():
@@ -310,8 +300,7 @@ def test_a_port_that_cannot_be_taken_is_named():
     ],
 )
 def test_help(arguments, status, told):
-    command = [sys.executable, ROOT / "start.py", *arguments]
-    answer = subprocess.run(command, capture_output=True, text=True)
+    answer = python(ROOT / "start.py", *arguments)
     assert answer.returncode == status
     assert told in (answer.stderr if status else answer.stdout)
     assert "Traceback" not in answer.stderr
@@ -333,54 +322,30 @@ def test_a_full_disk_or_a_folder_of_another_user_is_a_sentence(error, told):
         "sys.argv = ['start.py', 'lab']\n"
         f"runpy.run_path({str(ROOT / 'start.py')!r}, run_name='__main__')\n"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True)
-    said = answer.stderr.decode()
-    assert answer.returncode == 1 and told in said
-    assert ("Traceback" in said) is (told == "Traceback")
+    answer = python("-c", code)
+    assert answer.returncode == 1 and told in answer.stderr
+    assert ("Traceback" in answer.stderr) is (told == "Traceback")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="stops the server with a signal")
-def test_lab_serves_the_first_lesson_without_news_and_only_to_you(
-    monkeypatch, tmp_path
-):
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv("JUPYTER_TOKEN", "secret")  # in place of a random one
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--no-browser", f"--port={port}"]
-    code = f"import start, sys; start.run_lab({options!r}, python=sys.executable)"
-    lab = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-    def get(path, token="?token=secret"):
-        address = f"http://127.0.0.1:{port}{path}{token}"
-        with urllib.request.urlopen(address, timeout=10) as answer:
+def test_lab_serves_the_first_lesson_without_news_and_only_to_you(tmp_path):
+    def get(path, **token):
+        with urllib.request.urlopen(address(path, **token), timeout=10) as answer:
             return answer.url, answer.read().decode()
 
-    try:
-        for _ in range(240):
-            with contextlib.suppress(OSError):
-                get("/api")
-                break
-            time.sleep(0.25)
-        assert "/lab/tree/01_Introduction_to_RNN/RNN_Introduction.ipynb" in get("/")[0]
+    variables = {"JUPYTER_RUNTIME_DIR": str(tmp_path)}
+    with jupyterlab(ROOT, tmp_path / "log", **variables) as address:
+        first = "/lab/tree/01_Introduction_to_RNN/RNN_Introduction.ipynb"
+        assert first in get("/")[0]
         assert "RNN_Intro" in get("/api/contents/01_Introduction_to_RNN")[1]
         name = "@jupyterlab/apputils-extension:notification"
         news = json.loads(get(f"/lab/api/settings/{name}")[1])["schema"]["properties"]
         assert news["fetchNews"]["default"] == "false"
         with pytest.raises(urllib.error.HTTPError, match="403"):
             get("/api/contents", token="")
+        port = urllib.parse.urlsplit(address("/")).port
         with pytest.raises(OSError):  # another address of this computer
             socket.create_connection(("127.0.0.2", port), 5)
-    finally:
-        os.killpg(lab.pid, signal.SIGTERM)
-        lab.wait(30)
 
 
 def pins(name):
@@ -411,6 +376,7 @@ def test_what_is_installed_is_pinned():
 def test_all_name_the_same_pythons_and_size():
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     assert start.PYTHONS in readme and start.PYTHONS in start.__doc__
+    assert "CI=true python3 start.py test" in readme
     assert re.search(r"need ([\d.]+ GB)", start.DISK_FULL)[1] in readme
     first, last = re.findall(r"3\.(\d+)", start.PYTHONS)
     names = ", ".join(f'"3.{minor}"' for minor in range(int(first), int(last) + 1))
@@ -420,7 +386,8 @@ def test_all_name_the_same_pythons_and_size():
     for path, name in re.findall(r"--deselect (\S+)::(\w+)", workflow):
         assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
     ci = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
-    assert "export CI=true" in ci and ci[-1] == "exec python3 start.py test"
+    assert {"export CI=true", "set -euo pipefail"} < {*ci}
+    assert ci[-1] == "exec python3 start.py test"
 
 
 def test_what_learners_run_is_asked_for():

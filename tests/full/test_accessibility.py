@@ -11,10 +11,10 @@ import axe_playwright_python
 import nbconvert
 import nbformat
 import pytest
-from chromium import browser
 from course_texts import GUIDES, MARKDOWN, NOTEBOOKS, markdown, short, tokens
 
 AXE = pathlib.Path(axe_playwright_python.__file__).with_name("axe.min.js")
+pytest_plugins = "chromium"
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=short)
@@ -22,12 +22,6 @@ each_text = pytest.mark.parametrize("path", NOTEBOOKS + GUIDES, ids=short)
 
 
 # ------------------------------------------------------------------------- in a browser
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as running:
-        yield running
-
-
 def page(path, cells=None):
     """A notebook, or its first cells, as a page to read without Jupyter."""
     notebook = nbformat.read(path, 4)

@@ -4,22 +4,13 @@ It runs on a copy of the course, because JupyterLab saves what it opens. Screens
 every lesson, top to bottom, are left in artifacts/screenshots/.
 """
 
-import contextlib
 import json
-import os
 import re
-import secrets
-import signal
-import socket
-import subprocess
-import sys
-import time
 import types
-import urllib.request
 
 import nbformat
 import pytest
-from chromium import browser
+from running import jupyterlab, python
 
 from tools.build import ROOT, lessons
 from tools.course_copy import copy_course
@@ -27,55 +18,9 @@ from tools.course_copy import copy_course
 LESSONS = [path.relative_to(ROOT).as_posix() for _, path in lessons()]
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 LSTM = "02_LSTM_RNN/2_LSTM"
+pytest_plugins = "chromium"
 MINUTE = 60_000  # Playwright counts in milliseconds
 each_lesson = pytest.mark.parametrize("lesson", LESSONS)
-
-
-# ------------------------------------------------------------------ server and browser
-def environment(folder):
-    """Variables that keep the reader's own Jupyter out, and progress bars in."""
-    variables = {k: v for k, v in os.environ.items() if k != "TQDM_DISABLE"}
-    for place in ("JUPYTER_CONFIG", "JUPYTER_DATA", "JUPYTER_RUNTIME"):
-        variables[f"{place}_DIR"] = str(folder / place)
-    for place in ("JUPYTERLAB_SETTINGS", "JUPYTERLAB_WORKSPACES"):
-        variables[f"{place}_DIR"] = str(folder / place)
-    # All cells in the page, also those out of sight: the test looks at every one.
-    tracker = folder / "JUPYTERLAB_SETTINGS/@jupyterlab/notebook-extension"
-    tracker.mkdir(parents=True)
-    setting = json.dumps({"windowingMode": "none"})
-    (tracker / "tracker.jupyterlab-settings").write_text(setting)
-    return variables
-
-
-def stop(process):
-    """End the server with its kernels, as Ctrl-C twice would."""
-    if os.name == "nt":
-        process.terminate()
-    else:
-        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-            os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(60)
-
-
-def wait_until_up(process, address, log):
-    for _ in range(600):
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(address, timeout=10).close()
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.5)
-    pytest.fail("JupyterLab did not start:\n" + log.read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -83,36 +28,23 @@ def lab(tmp_path_factory, chromium):  # without a browser there is nothing to st
     """JupyterLab on a copy of the course; `url(path)` is an address with the token."""
     folder = tmp_path_factory.mktemp("lab")
     course = copy_course(folder / "the course")  # with a space, as on many a desktop
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token, log = secrets.token_hex(8), folder / "server.log"
-    options = ["--no-browser", f"--port={port}", f"--IdentityProvider.token={token}"]
+    # The reader's own Jupyter is kept out.
+    names = ("_CONFIG", "_DATA", "_RUNTIME", "LAB_SETTINGS", "LAB_WORKSPACES")
+    variables = {f"JUPYTER{name}_DIR": str(folder / name) for name in names}
+    variables["TQDM_DISABLE"] = ""  # learners see progress bars
+    # All cells in the page, also those out of sight: the test looks at every one.
+    tracker = folder / "LAB_SETTINGS/@jupyterlab/notebook-extension"
+    tracker.mkdir(parents=True)
+    setting = json.dumps({"windowingMode": "none"})
+    (tracker / "tracker.jupyterlab-settings").write_text(setting)
     # So that the test can ask JupyterLab itself.
-    options.append("--LabApp.expose_app_in_browser=True")
+    options = ["--LabApp.expose_app_in_browser=True"]
     # Should pytest be killed, the kernels and then the server end by themselves.
     options.append("--MappingKernelManager.cull_idle_timeout=1200")
     options.append("--ServerApp.shutdown_no_activity_timeout=1800")
-    # What `start.py lab` does after installing, which test_start.py looks at.
-    code = f"import start, sys; start.run_lab({options!r}, python=sys.executable)"
-    with open(log, "wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=course,
-            env=environment(folder / "jupyter"),
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=os.name != "nt",
-        )
-
-    def url(path):
-        return f"http://127.0.0.1:{port}/{path}?token={token}"
-
-    try:
-        wait_until_up(process, url("api"), log)
+    log = folder / "server.log"
+    with jupyterlab(course, log, options, **variables) as url:
         yield types.SimpleNamespace(url=url, course=course)
-    finally:
-        stop(process)
 
 
 @pytest.fixture
@@ -143,7 +75,7 @@ def open_lesson(page, lab, lesson=None):
 
     `reset` forgets which files the test before had open.
     """
-    page.goto(lab.url(f"lab/tree/{lesson}") + "&reset" if lesson else lab.url(""))
+    page.goto(lab.url(f"/lab/tree/{lesson}") + "&reset" if lesson else lab.url("/"))
     page.wait_for_function(
         "window.jupyterapp?.shell?.currentWidget?.content?.model?.cells?.length > 0"
     )
@@ -194,10 +126,8 @@ def test_opens_on_the_first_lesson_with_the_readme_one_click_away(lab, page):
 
 def test_what_a_learner_wrote_is_there_after_an_update_of_the_course(lab, page):
     def prepare():
-        command = [sys.executable, "-c", "import start; print(start.own_copy())"]
-        return subprocess.run(
-            command, cwd=lab.course, capture_output=True, text=True
-        ).stdout
+        code = "import start; print(start.own_copy())"
+        return python("-c", code, cwd=lab.course).stdout
 
     copy = prepare().strip().replace("01_Introduction_to_RNN/RNN_Introduction", LSTM)
     open_lesson(page, lab, copy)
