@@ -1,4 +1,4 @@
-"""The course's Markdown, as tests read it."""
+"""The course's texts, as tests read them."""
 
 import nbformat
 from markdown_it import MarkdownIt
@@ -12,7 +12,6 @@ GUIDES = [
     if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
     and path.relative_to(ROOT).parts[0] not in ("artifacts", "my_course")
 ]
-MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
 def short(path):
@@ -28,8 +27,6 @@ def markdown(path):
     return path.read_text(encoding="utf-8")
 
 
-def tokens(source):
-    """The pieces of a Markdown text, those inside of paragraphs included."""
-    for block in MARKDOWN.parse(source):
-        yield block
-        yield from block.children or []
+def page(source):
+    """A Markdown text as HTML."""
+    return MarkdownIt("commonmark").enable("table").render(source)

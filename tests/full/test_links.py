@@ -4,15 +4,16 @@ Names are compared letter by letter, as GitHub and Linux do, also on a system th
 `1.png` for `1.PNG`.
 """
 
+import collections
 import functools
-import itertools
+import html
 import os
 import pathlib
 import re
 import urllib.parse
 
 import pytest
-from course_texts import GUIDES, MARKDOWN, NOTEBOOKS, markdown, short, tokens
+from course_texts import GUIDES, NOTEBOOKS, markdown, page, short
 
 from tools.build import ROOT, lessons
 
@@ -21,11 +22,7 @@ SCHEMES = ("http:", "https:", "mailto:", "attachment:", "data:")
 
 def targets(source):
     """Where the links and pictures of a text lead to."""
-    for token in tokens(source):
-        if token.type in ("link_open", "image"):
-            yield token.attrs["href" if token.type == "link_open" else "src"]
-        if token.type in ("html_block", "html_inline"):
-            yield from re.findall(r'(?:href|src)="([^"]*)"', token.content)
+    return map(html.unescape, re.findall(r'(?:href|src)="([^"]*)"', page(source)))
 
 
 @functools.cache
@@ -37,19 +34,13 @@ def anchors(path):
     """
     if path.suffix != ".md":
         return set()
-    found, seen = set(), {}
-    blocks = MARKDOWN.parse(markdown(path))
-    for before, token in itertools.pairwise(blocks):
-        if before.type == "heading_open":
-            kinds = ("text", "code_inline")
-            words = "".join(c.content for c in token.children if c.type in kinds)
-            slug = re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-")
-            number = seen.get(slug, 0)
-            seen[slug] = number + 1
-            found.add(f"{slug}-{number}" if number else slug)
-    for token in tokens(markdown(path)):
-        if token.type in ("html_block", "html_inline"):
-            found.update(re.findall(r'<a (?:id|name)="([^"]*)"', token.content))
+    text, seen = page(markdown(path)), collections.Counter()
+    found = set(re.findall(r'<a (?:id|name)="([^"]*)"', text))
+    for heading in re.findall(r"<h\d>(.*)</h\d>", text):
+        words = html.unescape(re.sub("<.*?>", "", heading)).lower()
+        slug = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        found.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
+        seen[slug] += 1
     return found
 
 
@@ -81,8 +72,8 @@ def wrong(path, target):
 
 @pytest.mark.parametrize("path", NOTEBOOKS + GUIDES, ids=short)
 def test_every_link_and_picture_exists(path):
-    problems = {t: wrong(path, t) for t in targets(markdown(path))}
-    assert not {t: why for t, why in problems.items() if why}
+    problems = {(t, wrong(path, t)) for t in targets(markdown(path))}
+    assert not [problem for problem in problems if problem[1]]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-"""Every notebook is its script, ran once from top to bottom, and its figures have a
-text alternative. (nbval re-runs the notebooks and compares what they print.)
+"""Every notebook is its script, ran once from top to bottom, and can be seen by all: on
+GitHub, in Colab, and by those who cannot see pictures. (nbval compares the outputs.)
 """
 
 import re
@@ -8,9 +8,17 @@ import nbformat
 import pytest
 
 from tools.build import DEEPER, LESSONS, ROOT, from_script, notebooks, parts
+from tools.course_copy import git
 
-NOTEBOOKS = pytest.mark.parametrize(
-    "script,path", notebooks(), ids=[path.stem for _, path in notebooks()]
+MB = 1_000_000
+# GitHub and Colab show these; whatever else a notebook holds is lost there. Pictures
+# are in the HTML that utils.plotting.show writes, with their alt texts.
+SHOWN = {"text/plain", "text/html", "text/latex", "text/markdown"}
+# Tags and attributes that GitHub takes out of a notebook.
+STRIPPED = re.compile(r"<(script|style|iframe|object|embed|form)\b|\son\w+=", re.I)
+
+each_notebook = pytest.mark.parametrize(
+    "script, path", notebooks(), ids=[path.stem for _, path in notebooks()]
 )
 
 
@@ -19,43 +27,35 @@ def code_cells(path):
     return [c for c in cells if c.cell_type == "code" and c.source.strip()]
 
 
-@NOTEBOOKS
+@each_notebook
 def test_notebook_is_its_script(script, path):
-    notebook = nbformat.read(path, 4)
-    nbformat.validate(notebook)
-    assert parts(notebook) == parts(from_script(script)), (
-        f"run: python3 start.py build {script.stem}"
-    )
+    told = f"run: python3 start.py build {script.stem}"
+    assert parts(nbformat.read(path, 4)) == parts(from_script(script)), told
 
 
-@NOTEBOOKS
+@each_notebook
 def test_every_cell_ran_in_order_and_quietly(script, path):
     cells = code_cells(path)
     assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
+    # A semicolon at the end silences a value in Jupyter, but not when tested.
+    assert not [c for c in cells if c.source.rstrip().endswith(";")]
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [o for o in outputs if o.output_type == "error"]
     assert not [o for o in outputs if o.get("name") == "stderr"]
 
 
-@NOTEBOOKS
-def test_every_picture_has_an_alt_text(script, path):
+@each_notebook
+def test_every_picture_has_an_alt_text_and_every_table_a_head(script, path):
     for cell in code_cells(path):
         for output in cell.outputs:
-            data = output.get("data", {})
-            assert "image/png" not in data, "use utils.plotting.show(fig, alt)"
-            for tag in re.findall(r"<img[^>]*>", "".join(data.get("text/html", ""))):
-                alt = re.search(r'alt="([^"]*)"', tag)
-                assert alt and len(alt[1]) >= 30, tag[:100]
+            markup = "".join(output.get("data", {}).get("text/html", ""))
+            for tag in re.findall(r"<img[^>]*>", markup):
+                assert re.search(r'alt="[^"]{30,}"', tag), tag[:100]
+            for table in re.findall(r"<table.*?</table>", markup, re.DOTALL):
+                assert "<th" in table
 
 
-@NOTEBOOKS
-def test_no_cell_hides_its_value(script, path):
-    # A semicolon at the end silences a value in Jupyter, but not when tested.
-    for cell in code_cells(path):
-        assert not cell.source.rstrip().endswith(";")
-
-
-@NOTEBOOKS
+@each_notebook
 def test_set_up_cell_is_the_same_everywhere_short_and_folded(script, path):
     cell = code_cells(path)[0]
     assert cell.source == code_cells(notebooks()[0][1])[0].source
@@ -71,3 +71,64 @@ def test_every_script_and_notebook_is_in_a_list_of_the_builder():
     paths = set(ROOT.glob("[0-9]*/**/*.ipynb"))
     paths -= {path for path in paths if ".ipynb_checkpoints" in path.parts}
     assert paths == {path for _, path in notebooks()}
+
+
+def what_github_loses(notebook):
+    """The parts of a notebook that are not shown on GitHub."""
+    lost = [f"metadata: {key}" for key in notebook.metadata if key == "widgets"]
+    for cell in notebook.cells:
+        texts = [cell.source] if cell.cell_type == "markdown" else []
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            lost += [kind for kind in data if kind not in SHOWN]
+            texts.append("".join(data.get("text/html", "")))
+        lost += [found[0] for text in texts for found in STRIPPED.finditer(text)]
+        lost += [f"{cell.cell_type} attachment"] * bool(cell.get("attachments"))
+    return lost
+
+
+@each_notebook
+def test_github_and_colab_show_the_whole_notebook(script, path):
+    assert path.stat().st_size <= 2.5 * MB
+    notebook = nbformat.read(path, 4)
+    nbformat.validate(notebook)
+    assert notebook.nbformat == 4
+    assert not what_github_loses(notebook)
+
+
+@pytest.mark.parametrize(
+    "data, lost",
+    [
+        ({"application/vnd.jupyter.widget-view+json": {}}, "application/vnd"),
+        ({"text/html": "<p><script>alert(1)</script>"}, "<script"),
+        ({"text/html": '<img src="a" onload="b">'}, "onload="),
+    ],
+)
+def test_what_is_lost_is_found(data, lost):
+    output = nbformat.v4.new_output("display_data", data)
+    cell = nbformat.v4.new_code_cell("1", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    assert lost in what_github_loses(notebook)[0]
+    notebook.metadata["widgets"] = {"state": {}}
+    assert "metadata: widgets" in what_github_loses(notebook)
+
+
+def size(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_what_is_fetched_is_small(tmp_path):
+    """The set-up cell in Colab fetches the newest state alone, as a zip holds it. Those
+    who change the course fetch every notebook that was ever built.
+    """
+    try:
+        git("rev-parse", "HEAD", cwd=ROOT)
+    except (RuntimeError, FileNotFoundError):
+        pytest.skip("this copy of the course is not a git repository")
+    newest, whole = tmp_path / "newest", tmp_path / "whole"
+    git("clone", "--quiet", "--depth", "1", ROOT.as_uri(), newest)
+    git("clone", "--quiet", "--no-local", ROOT.as_uri(), whole)
+    fetched = size(newest / ".git")
+    assert 0 < fetched <= 25 * MB
+    assert 0 < size(newest) - fetched <= 25 * MB  # what is then in the folder
+    assert 0 < size(whole / ".git") <= 50 * MB
