@@ -1,5 +1,7 @@
 """The course's texts, as tests read them."""
 
+import re
+
 import nbformat
 from markdown_it import MarkdownIt
 
@@ -25,6 +27,19 @@ def markdown(path):
         cells = nbformat.read(path, 4).cells
         return "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
     return path.read_text(encoding="utf-8")
+
+
+def with_address(cell, repository):
+    """The set-up cell of a lesson with another address of the course."""
+    new = f'REPOSITORY = "{repository}"'
+    changed, found = re.subn('^REPOSITORY = ".*?"', new, cell, flags=re.MULTILINE)
+    assert found == 1, "the first code cell must say REPOSITORY = ..."
+    return changed
+
+
+def contents(folder):
+    """The bytes of all files in a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def page(source):

@@ -3,15 +3,13 @@
 Trainings with `fit` take one epoch here: it is about names and settings, not scores.
 """
 
-import subprocess
-import sys
-
 import pytest
+from running import python
 
 from tools.build import ROOT, lessons
 
 RUN = """
-import json, os, pathlib, sys
+import builtins, json, os, pathlib, sys
 import matplotlib; matplotlib.use("Agg")
 sys.path.insert(0, sys.argv[1])
 import matplotlib.pyplot as plt, numpy as np, torch
@@ -38,6 +36,9 @@ def run(section, place):
 def same(place):
     moved = {k: v for k, v in settings().items() if v != after.get(k, v)}
     assert not moved, f"section {place} changed what all share: {moved}"
+    assert not plt.get_fignums(), f"section {place} left a figure open"
+    hidden = vars(builtins).keys() & names.keys() - {"__name__", "__builtins__"}
+    assert not hidden, f"section {place} hides {hidden}"
 after = {}
 for place, section in enumerate(sections):
     run(section, place)
@@ -53,11 +54,6 @@ print("RAN", len(sections))
 
 @pytest.mark.parametrize("path", [p for _, p in lessons()], ids=lambda p: p.stem)
 def test_each_section_runs_again_from_the_last_to_the_first(path):
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, ROOT, path],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
+    done = python("-c", RUN, ROOT, path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert int(done.stdout.split("RAN ")[-1]) > 4

@@ -4,12 +4,11 @@ written everywhere or nowhere.
 
 import json
 import re
-import subprocess
-import sys
 
 import nbformat
 import pytest
-from course_texts import markdown
+from course_texts import contents, markdown
+from running import python
 
 from tools import build
 from tools.build import (
@@ -91,10 +90,6 @@ def course(tmp_path, monkeypatch):
     return copy
 
 
-def files(folder):
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 NOT_ON_GITHUB = """settings settings/ /course settings/rnn/course -settings/course
 settings-/course set--tings/course settings/.. settings/.git settings/c"; http://a/b
 git@github.com:settings/course http://github.com/settings/course
@@ -110,11 +105,13 @@ def test_what_is_not_on_github_is_refused(text):
 
 
 def test_the_address_is_written_everywhere_and_outputs_stay(course):
+    def build_here(*options):
+        return python(course / "tools" / "build.py", *options)
+
     old = {path: nbformat.read(path, 4) for _, path in notebooks()}
-    command = [sys.executable, str(course / "tools" / "build.py"), "--repository"]
     address = "https://github.com/settings/rnn-course"
-    subprocess.run([*command, address + ".git"], check=True)
-    once, readme = files(course), (course / "README.md").read_text(encoding="utf-8")
+    assert build_here("--repository", address + ".git").returncode == 0
+    once, readme = contents(course), (course / "README.md").read_text(encoding="utf-8")
     for _, path in notebooks():
         notebook = nbformat.read(path, 4)
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -124,16 +121,13 @@ def test_the_address_is_written_everywhere_and_outputs_stay(course):
         link = build.colab(path, "settings/rnn-course")
         assert markdown(path).count(f"[open in Colab]({link})") == 2
         assert (link in readme) == (path in dict(lessons()).values())
-    checked = subprocess.run([*command[:2], "--check"], capture_output=True, text=True)
+    checked = build_here("--check")
     assert checked.returncode == 0, checked.stdout
-    subprocess.run([*command, "settings/rnn-course"], check=True)
-    assert files(course) == once
-    subprocess.run([*command, "login/lessons.2"], check=True)
-    assert not [
-        p
-        for p, text in files(course).items()
-        if b"settings/rnn-course" in text and "tests" not in p.parts
-    ]
+    assert build_here("--repository", "settings/rnn-course").returncode == 0
+    assert contents(course) == once
+    assert build_here("--repository", "login/lessons.2").returncode == 0
+    texts = [text for p, text in contents(course).items() if "tests" not in p.parts]
+    assert not [text for text in texts if b"settings/rnn-course" in text]
 
 
 def test_a_stale_notebook_or_a_readme_without_marks_changes_nothing(course):
@@ -141,18 +135,18 @@ def test_a_stale_notebook_or_a_readme_without_marks_changes_nothing(course):
     text = script.read_text(encoding="utf-8")
     changed = text.replace("\nset_up(", "\nlost = 1\nset_up(", 1)
     script.write_text(changed, encoding="utf-8")
-    before = files(course)
+    before = contents(course)
     with pytest.raises(Problem, match=f"{path.name} differs .* build {script.stem}"):
         set_repository("settings/rnn-course")
-    assert files(course) == before
+    assert contents(course) == before
     script.write_text(text, encoding="utf-8")
     readme = course / "README.md"
     old = readme.read_text(encoding="utf-8")
     readme.write_text(old.replace("<!-- /colab -->", ""), encoding="utf-8")
-    before = files(course)
+    before = contents(course)
     with pytest.raises(Problem, match="marks"):
         set_repository("settings/rnn-course")
-    assert files(course) == before
+    assert contents(course) == before
 
 
 def test_check_names_a_stale_notebook_and_fails(course, capsys):

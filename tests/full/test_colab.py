@@ -7,22 +7,21 @@ fetches the course. The first time, an environment with the versions of Colab's 
 (PINS) is made in .cache/ (about 500 MB). Only torch and Python are the course's own.
 """
 
-import json
 import os
-import re
 import shutil
 import site
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import nbclient
 import nbformat
 import pytest
-from jupyter_client.kernelspec import KernelSpecManager
+from course_texts import with_address
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellExecutionError
+from running import python
 
 from tools.build import ROOT, lessons
 from tools.course_copy import bare_repository
@@ -52,16 +51,14 @@ class Shared:
 
 sys.meta_path.append(Shared)
 """
-# What no lesson may leave behind in its kernel.
-CLEAN = """
-import builtins, os, matplotlib.pyplot, numpy, torch
-assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
-assert numpy.geterr() == {"divide": "warn", "over": "warn", "under": "ignore",
-                          "invalid": "warn"}
-assert not matplotlib.pyplot.get_fignums() and os.getcwd() == os.environ["FOLDER"]
-assert not {"list", "dict", "sum", "max", "min", "len", "range", "input", "next",
-            "zip", "map", "type", "set", "str", "sorted", "print"} & globals().keys()
-"""
+
+
+class Colab(KernelSpecManager):
+    """Every kernel is that of Colab's environment."""
+
+    def get_kernel_spec(self, kernel_name):
+        argv = [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name="Colab", language="python")
 
 
 def installed():
@@ -90,33 +87,24 @@ def repository(tmp_path_factory):
     return bare_repository(tmp_path_factory.mktemp("repository"))
 
 
-def run(notebook, repository, folder, times=1):
-    """Run a notebook, alone in the empty `folder`, `times` over in one kernel.
+def run(notebook, repository, folder):
+    """Run a notebook, alone in the empty `folder`.
 
     Only the address of the course is changed. A cell that fails raises.
     """
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    address, line = f'REPOSITORY = "{repository}"', r'^REPOSITORY = ".*?"'
-    code[0].source, found = re.subn(line, address, code[0].source, flags=re.MULTILINE)
-    assert found == 1, "the first code cell must say REPOSITORY = ..."
-    sources = [cell.source for cell in code] * times + [CLEAN]
+    code[0].source = with_address(code[0].source, repository)
+    sources = [cell.source for cell in code]
     alone = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(source) for source in sources]
     )
     folder.mkdir()
     ours = ("TQDM_DISABLE", "PYTHONPATH", "JUPYTER_CONFIG_PATH")
     variables = {k: v for k, v in os.environ.items() if k not in ours}
-    argv = [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    with tempfile.TemporaryDirectory() as kernels:
-        spec = Path(kernels, "colab", "kernel.json")
-        spec.parent.mkdir()
-        spec.write_text(json.dumps({"argv": argv, "display_name": "Colab"}))
-        specs = KernelSpecManager(kernel_dirs=[kernels])
-        manager = AsyncKernelManager(kernel_name="colab", kernel_spec_manager=specs)
-        resources = {"metadata": {"path": str(folder)}}
-        nbclient.NotebookClient(
-            alone, km=manager, timeout=600, resources=resources
-        ).execute(env=variables | {"FOLDER": str(folder)})
+    manager = AsyncKernelManager(kernel_spec_manager=Colab())
+    place = {"metadata": {"path": str(folder)}}
+    client = nbclient.NotebookClient(alone, km=manager, timeout=600, resources=place)
+    client.execute(env=variables)
     return alone
 
 
@@ -127,11 +115,9 @@ def test_the_environment_has_colabs_versions(repository):
 
 
 @pytest.mark.parametrize("path", [p for _, p in lessons()], ids=lambda path: path.stem)
-def test_a_lesson_alone_runs_and_leaves_nothing_behind(path, repository, tmp_path):
+def test_a_lesson_alone_runs_and_installs_nothing(path, repository, tmp_path):
     before, folder = installed(), tmp_path / "content"
-    # Twice: the lesson that changes most about its kernel (torch's default type).
-    times = 2 if path.stem == "RNN_Introduction" else 1
-    notebook = run(nbformat.read(path, 4), repository, folder, times)
+    notebook = run(nbformat.read(path, 4), repository, folder)
     assert [cell for cell in notebook.cells if cell.outputs]
     assert [p.name for p in folder.iterdir()] == ["course"]
     assert installed() == before
@@ -152,14 +138,8 @@ sys.exit(pytest.main([*options, *sys.argv[1:]]))
 def test_the_unit_tests_pass_with_colabs_versions(repository):
     files = [str(ROOT / "tests" / f"test_{name}.py") for name in SUITE]
     suite = RUN_SUITE.format(packages=site.getsitepackages()[0])
-    answer = subprocess.run(
-        [PYTHON, "-c", suite, *files],
-        cwd=ROOT,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TQDM_DISABLE": "1"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
+    usual = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TQDM_DISABLE": "1"}
+    answer = python("-c", suite, *files, program=PYTHON, **usual)
     assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-2000:]
 
 
@@ -169,8 +149,6 @@ def test_the_unit_tests_pass_with_colabs_versions(repository):
         ("assert 1 == 2, 'a claim that fails'", "a claim that fails"),
         ("import jupytext", "No module named 'jupytext'"),  # the course has it
         ("import torch, numpy\nassert numpy.__version__ != '2.1.3'", "AssertionError"),
-        ("import torch\ntorch.set_default_dtype(torch.float64)", "get_default_dtype"),
-        ("list = [1]", "globals"),
     ],
 )
 def test_what_does_not_work_in_colab_is_found(source, why, repository, tmp_path):

@@ -1,6 +1,5 @@
 """The files of results are what the lessons measure; the tool does what it says."""
 
-import pathlib
 import re
 import signal
 import statistics
@@ -9,6 +8,7 @@ import sys
 import time
 
 import pytest
+from running import ROOT, python
 
 from tools import measure
 
@@ -53,8 +53,7 @@ def toy(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_measures_what_is_in_its_file(name):
     """Another processor rounds differently, and training amplifies it."""
-    tool = [sys.executable, measure.__file__, "--check", name, "--tolerance", "0.05"]
-    run = subprocess.run(tool, capture_output=True, text=True)
+    run = python(measure.__file__, "--check", name, "--tolerance", "0.05")
     assert run.returncode == 0 and not run.stderr, run.stdout + run.stderr
 
 
@@ -83,8 +82,7 @@ def test_lessons_share_their_simple_forecasts():
 
 def test_the_guide_of_01_gives_no_prediction_away():
     """Who reads it first can still predict: it has only the numbers of lessons."""
-    root = pathlib.Path(measure.__file__).parents[1]
-    guide = (root / "01_Introduction_to_RNN/README.md").read_text("utf-8")
+    guide = (ROOT / "01_Introduction_to_RNN/README.md").read_text("utf-8")
     assert not re.findall(r"\b(?!0\d\.\d\b)\d+\.\d+|\d ?%|\d\^\{?-?\d", guide)
 
 
@@ -146,8 +144,7 @@ measure.main([])"""
 def test_ctrl_c_keeps_no_score_of_a_half_trained_network(toy):
     """`fit` itself would go on with what has been learned so far."""
     toy.write_text(TOY.replace('"one": {"x": 2}', '"one": {"x": 9}'), encoding="utf-8")
-    root = str(pathlib.Path(measure.__file__).parents[1])
-    command = [sys.executable, "-c", INTERRUPTED, str(toy), root]
+    command = [sys.executable, "-c", INTERRUPTED, str(toy), str(ROOT)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert "few" in process.stdout.readline()
         time.sleep(1)

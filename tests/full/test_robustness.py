@@ -1,10 +1,11 @@
 """A lesson runs to its end in a course that cannot be written, and writes nothing."""
 
 import contextlib
-import os
 import stat
-import subprocess
 import sys
+
+from course_texts import contents
+from running import python
 
 from tools.course_copy import copy_course
 
@@ -20,10 +21,6 @@ if sys.platform == "linux" and os.geteuid() == 0:
         ctypes.CDLL(None).prctl(24, right, 0, 0, 0)  # PR_CAPBSET_DROP
 sys.exit(subprocess.run(sys.argv[1:]).returncode)
 """
-
-
-def contents(folder):
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @contextlib.contextmanager
@@ -42,17 +39,9 @@ def read_only(root):
 def test_a_lesson_runs_as_a_script_in_a_read_only_course(tmp_path):
     root = copy_course(tmp_path / "Kürs 二 (1)")
     before = contents(root)
-    ours = {"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"}
-    environment = {k: v for k, v in os.environ.items() if k not in ours}
+    usual = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": ""}
     with read_only(root):
-        answer = subprocess.run(
-            [sys.executable, "-c", BOUND, sys.executable, LESSON],
-            cwd=root,
-            env={**environment, "PYTHONIOENCODING": "utf-8", "TQDM_DISABLE": "1"},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-        )
+        answer = python("-c", BOUND, sys.executable, LESSON, cwd=root, **usual)
     assert answer.returncode == 0, answer.stderr
     assert len(answer.stdout.splitlines()) > 20
     changed = {path for path, _ in contents(root).items() ^ before.items()}

@@ -4,13 +4,10 @@ It is run as it stands in the notebook (that it is the same in all of them is te
 test_notebooks.py), by a fresh Python in a folder of the test.
 """
 
-import os
-import re
-import subprocess
-import sys
-
 import nbformat
 import pytest
+from course_texts import with_address
+from running import python
 
 from tools.build import ROOT, lessons
 from tools.course_copy import bare_repository, copy_course
@@ -20,23 +17,13 @@ def cell(repository):
     """The set-up cell with another address, and a line that says what it found."""
     cells = nbformat.read(lessons()[0][1], 4).cells
     source = next(cell.source for cell in cells if cell.cell_type == "code")
-    changed, found = re.subn(
-        r'^REPOSITORY = ".*?"', f'REPOSITORY = "{repository}"', source, flags=re.M
-    )
-    assert found == 1
-    return changed + "\nimport utils\nprint(sys.path[0], utils.__file__, sep='\\n')"
+    tell = "import utils\nprint(sys.path[0], utils.__file__, sep='\\n')"
+    return f"{with_address(source, repository)}\n{tell}"
 
 
 def run(folder, repository="", **environment):
     """Run the cell in `folder`; its exit status, and what it printed."""
-    return subprocess.run(
-        [sys.executable, "-X", "utf8", "-c", cell(repository)],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
+    return python("-X", "utf8", "-c", cell(repository), cwd=folder, **environment)
 
 
 def found(answer):
