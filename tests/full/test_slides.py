@@ -2,6 +2,8 @@
 at a time is broken in a tiny deck: a check that cannot fail is no check.
 """
 
+import collections
+import decimal
 import functools
 import hashlib
 import importlib.util
@@ -13,6 +15,8 @@ import shutil
 
 import numpy as np
 import pytest
+from matplotlib.path import Path
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from tools.build_slides import ROOT, Deck, SlideError, escape, main, pixels, stale
@@ -78,21 +82,24 @@ def test_measurements_can_be_measured_again_and_fit_the_words(source):
     assert same_numbers(module.text(committed), module.text(again))
 
 
-NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 
 
 def same_numbers(old, new):
     """Whether two texts differ at most in the last digit of numbers with a point."""
     if NUMBER.sub("#", old) != NUMBER.sub("#", new):
         return False
-    for a, b in zip(NUMBER.finditer(old), NUMBER.finditer(new), strict=True):
-        units = [
-            10.0 ** (int((n[2] or "e0")[1:]) + 1 - len(n[1] or ".")) for n in (a, b)
-        ]
-        unit = max(units) if a[1] or a[2] else 0
-        if abs(float(a[0]) - float(b[0])) > 1.01 * unit:
-            return False
-    return True
+    pairs = zip(NUMBER.findall(old), NUMBER.findall(new), strict=True)
+    return all(
+        abs(float(a) - float(b)) <= 1.01 * max(last_digit(a), last_digit(b))
+        for a, b in pairs
+    )
+
+
+def last_digit(number):
+    """What 1 in the last digit is worth; 0 for a whole number."""
+    exponent = decimal.Decimal(number).as_tuple().exponent
+    return 10.0**exponent if exponent < 0 else 0
 
 
 # -------------------------------------------------------------------------- the library
@@ -121,40 +128,24 @@ def test_figures_and_slides_have_colours_that_everybody_tells_apart():
 
 # -------------------------------------------------------------- where things are drawn
 def box(item):
-    return *item["points"][0], *item["points"][1]
+    return Bbox(item["points"][:2])
 
 
 def ink_box(label):
     """A label's box less the room above and below its letters."""
-    x0, y0, x1, y1 = box(label)
-    slack = 0.22 * min(y1 - y0, 22)
-    return x0 + 1, y0 + slack, x1 - 1, y1 - slack
-
-
-def overlap(a, b):
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def within(a, b):
-    return a[0] >= b[0] and a[1] >= b[1] and a[2] <= b[2] and a[3] <= b[3]
+    return box(label).padded(-1, -0.22 * min(box(label).height, 22))
 
 
 def crosses(stroke, area):
-    """Whether a stroke, looked at every half pt, goes through the inside of a box."""
-    for (x0, y0), (x1, y1) in itertools.pairwise(stroke["points"]):
-        x, y = np.linspace(
-            (x0, y0), (x1, y1), int(2 * math.dist((x0, y0), (x1, y1))) + 2
-        ).T
-        if ((x > area[0]) & (x < area[2]) & (y > area[1]) & (y < area[3])).any():
-            return True
-    return False
+    """Whether a stroke goes through a box."""
+    return Path(stroke["points"]).intersects_bbox(area, filled=False)
 
 
 def gap(point, node):
     """How far a point is from the edge of a node, inside or outside."""
-    x0, y0, x1, y1 = box(node)
-    a, b = (x1 - x0) / 2, (y1 - y0) / 2
-    x, y = abs(point[0] - (x0 + x1) / 2), abs(point[1] - (y0 + y1) / 2)
+    area = box(node)
+    a, b = area.width / 2, area.height / 2
+    x, y = np.abs(np.subtract(point, (area.min + area.max) / 2))
     if node["round"]:
         return abs(math.hypot(x / a, y / b) - 1) * min(a, b)
     if x <= a and y <= b:
@@ -164,30 +155,27 @@ def gap(point, node):
 
 def collisions(items):
     """Sentences about what touches and should not, or misses what it should touch."""
-    kinds = {
-        item["kind"]: [i for i in items if i["kind"] == item["kind"]] for item in items
-    }
-    labels, nodes, arrows = (kinds.get(kind, []) for kind in ("label", "node", "arrow"))
-    straight, curves = arrows + kinds.get("line", []), kinds.get("curve", [])
+    kinds = collections.defaultdict(list)
+    for item in items:
+        kinds[item["kind"]].append(item)
+    labels, nodes, arrows = (kinds[kind] for kind in ("label", "node", "arrow"))
+    straight = arrows + kinds["line"]
     for a, b in itertools.combinations(labels, 2):
-        if overlap(ink_box(a), ink_box(b)):
+        if ink_box(a).overlaps(ink_box(b)):
             yield f"the labels {a['name']} and {b['name']} overlap"
     for label in labels:
-        for solid in nodes + kinds.get("bar", []) + kinds.get("dot", []):
-            if overlap(ink_box(label), box(solid)) and not within(
-                box(label), box(solid)
-            ):
+        for solid in nodes + kinds["bar"] + kinds["dot"]:
+            inside = all(box(solid).contains(*c) for c in box(label).corners())
+            if ink_box(label).overlaps(box(solid)) and not inside:
                 yield f"the label {label['name']} touches a {solid['kind']}"
-        for stroke in straight + curves:
+        for stroke in straight + kinds["curve"]:
             if crosses(stroke, ink_box(label)):
                 yield f"a {stroke['kind']} runs through the label {label['name']}"
     for node in nodes:
-        x0, y0, x1, y1 = box(node)
-        dx, dy = 3, 3
-        if node["round"]:  # the square inside of the circle
-            dx, dy = 0.15 * (x1 - x0), 0.15 * (y1 - y0)
+        # Inside of a circle: its square.
+        inside = box(node).expanded(0.7, 0.7) if node["round"] else box(node).padded(-3)
         for stroke in straight:
-            if crosses(stroke, (x0 + dx, y0 + dy, x1 - dx, y1 - dy)):
+            if crosses(stroke, inside):
                 yield f"a {stroke['kind']} runs through the node {node['name']}"
         for end in (arrow["points"][k] for arrow in arrows for k in (0, -1)):
             if 0.8 < gap(end, node) < 4:
