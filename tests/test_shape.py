@@ -1,13 +1,12 @@
 """Every lesson is one sitting, and README and lesson say how long it takes."""
 
-import json
-import pathlib
 import re
 import statistics
 
+import nbformat
 import pytest
+from lesson_functions import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 LESSONS = sorted(ROOT.glob("[0-9]*/*.ipynb"))
 EVERY = sorted(ROOT.glob("[0-9]*/**/*.ipynb"))
 ROW = re.compile(r"\]\((\S+\.ipynb)\).* (\d+) min \|$", re.MULTILINE)
@@ -16,27 +15,28 @@ LINE_OF_TEXT = re.compile(r"\s*[fr]?[\"'].*[\"'],?\s*\)?$")
 
 
 def code_lines(cell):
-    lines = "".join(cell["source"]).splitlines()
-    return [x for x in lines if x.strip() and not x.strip().startswith("#")]
+    return [
+        x
+        for x in cell.source.splitlines()
+        if x.strip() and not x.strip().startswith("#")
+    ]
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_is_one_sitting(path):
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    code = [c for c in cells if c["cell_type"] == "code" and code_lines(c)][1:]
+    cells = nbformat.read(path, 4).cells
+    code = [c for c in cells if c.cell_type == "code" and code_lines(c)][1:]
     sizes = [len(code_lines(cell)) for cell in code]
-    texts = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
+    texts = [c.source for c in cells if c.cell_type == "markdown"]
     words = len(re.findall(r"\w+", "\n".join(texts)))
     assert len(code) <= 25 and statistics.median(sizes) <= 6 and max(sizes) <= 20
     assert 8 <= words / sum(sizes) <= 15
     # 150 words and 5 lines of code a minute, 6 for an exercise, 1 for a figure.
-    outputs = [str(output) for cell in code for output in cell["outputs"]]
-    texts_in_code = sum(
-        bool(LINE_OF_TEXT.match(line)) for cell in code for line in code_lines(cell)
-    )
-    exercises = sum("checks." in "".join(cell["source"]) for cell in code)
-    figures = sum("<img alt=" in output for output in outputs)
-    minutes = words / 150 + (sum(sizes) - texts_in_code) / 5 + 6 * exercises + figures
+    lines = [line for cell in code for line in code_lines(cell)]
+    typed = [line for line in lines if not LINE_OF_TEXT.match(line)]
+    exercises = sum("checks." in cell.source for cell in code)
+    figures = sum("<img alt=" in str(out) for cell in code for out in cell.outputs)
+    minutes = words / 150 + len(typed) / 5 + 6 * exercises + figures
     assert minutes < 60.5
     told = re.search(r"\b[Aa]bout (\d+)\s+minutes", texts[0])
     assert told, "the first cell must say: About ... minutes"
@@ -48,5 +48,4 @@ def test_a_lesson_is_one_sitting(path):
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_any_python_may_be_its_kernel(path):
-    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
-    assert metadata["kernelspec"]["name"] == "python3"
+    assert nbformat.read(path, 4).metadata.kernelspec.name == "python3"
