@@ -3,16 +3,17 @@
 import errno
 import json
 import os
-import pathlib
 import pkgutil
 import re
 import subprocess
 import sys
 from unittest import mock
 
+import nbformat
 import pytest
 from lesson_functions import ROOT
 
+import conftest
 import start
 from tools import own_copies
 from utils.exercises import Challenge, Exercise, progress
@@ -22,14 +23,10 @@ TOPIC = "01_Topic"
 IMPORT = "from utils.exercises import one as checks"
 
 
-def notebook(*sources):
-    cells = [
-        {"cell_type": "code", "id": f"{n}", "source": text, "metadata": {"claims": "0"}}
-        | {"outputs": [{"output_type": "stream", "name": "stdout", "text": "told"}]}
-        | {"execution_count": n}
-        for n, text in enumerate(sources)
-    ]
-    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4})
+def notebook(source):
+    output = nbformat.v4.new_output("stream", text="told")
+    cell = nbformat.v4.new_code_cell(source, metadata={"claims": "0"}, outputs=[output])
+    return nbformat.writes(nbformat.v4.new_notebook(cells=[cell]))
 
 
 @pytest.fixture
@@ -46,17 +43,16 @@ def course(tmp_path, monkeypatch):
     return root
 
 
-def test_every_link_in_the_copies_leads_somewhere_and_no_output_is_left(tmp_path):
+def test_every_link_in_the_copies_leads_somewhere_and_no_output_is_left():
     names = own_copies.own_copies(ROOT)
+    copies = {f"my_course/{name}" for name in names}
     assert len(names) > 20 and {"README.md", GLOSSARY} <= {*names}
     for name in names:
         text = own_copies.text_of(ROOT, name, set(names)).decode()
-        folder = ROOT / own_copies.FOLDER / pathlib.Path(name).parent
         for target in re.findall(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)", text):
-            there = pathlib.Path(os.path.normpath(folder / target))
-            own = there.is_relative_to(ROOT / own_copies.FOLDER)
-            inside = there.relative_to(ROOT / own_copies.FOLDER) if own else None
-            assert inside.as_posix() in names if own else there.exists(), (name, target)
+            there = os.path.normpath(f"my_course/{name}/../{target}").replace("\\", "/")
+            own = there.startswith("my_course/")
+            assert there in copies if own else (ROOT / there).exists(), (name, target)
         for cell in json.loads(text)["cells"] if name.endswith(".ipynb") else []:
             assert not cell.get("outputs") and not cell["metadata"].get("claims")
             assert "Outputs are stored" not in "".join(cell["source"])
@@ -173,26 +169,18 @@ def test_a_my_course_that_is_no_folder_is_left_alone(course, kind):
 
 
 def test_two_at_once_wait_for_each_other(course):
-    code = (
-        f"import sys, pathlib; sys.path.insert(0, {str(ROOT)!r}); import start\n"
-        f"start.ROOT = pathlib.Path({str(course)!r}); print(start.own_copy('one'))"
-    )
-    command = [sys.executable, "-c", code]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    code = "import start, sys, pathlib; start.ROOT = pathlib.Path(sys.argv[1]); "
+    command = [sys.executable, "-c", code + "start.own_copy('one')", course]
+    both = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
     assert [run.wait(60) for run in both] == [0, 0]
     assert len(list((course / "my_course" / TOPIC).glob("1_One (*"))) == 2
 
 
-def test_tests_never_see_the_copies(course, monkeypatch):
-    import conftest
-
-    monkeypatch.setattr(conftest, "ROOT", course)
+def test_tests_never_see_the_copies():
     config = mock.Mock(args=["."])
-    seen = {
-        name: conftest.pytest_ignore_collect(course / name, config)
-        for name in (f"my_course/{TOPIC}/1_One.ipynb", f"{TOPIC}/1_One.ipynb")
-    }
-    assert list(seen.values()) == [True, None]
+    for folder, ignored in (("my_course/", True), ("", None)):
+        lesson = ROOT / f"{folder}{start.FIRST_LESSON}"
+        assert conftest.pytest_ignore_collect(lesson, config) is ignored
 
 
 def test_what_is_solved_is_noted_in_my_course_alone(course, monkeypatch, capsys):
@@ -212,24 +200,24 @@ def test_what_is_solved_is_noted_in_my_course_alone(course, monkeypatch, capsys)
     def answer(x):
         return 2 * x
 
+    def greeting():
+        progress.greet(module)
+        return capsys.readouterr().out
+
     monkeypatch.chdir(course / TOPIC)
     module.twice(answer)
-    progress.greet(module)
-    assert not (folder / ".solved").exists() and "Solved" not in capsys.readouterr().out
+    assert "Solved" not in greeting() and not (folder / ".solved").exists()
     monkeypatch.chdir(folder / TOPIC)
     module.twice(lambda x: 3 * x)
-    progress.greet(module)
-    assert "Solved here: 0 of 2" in capsys.readouterr().out
+    assert "Solved here: 0 of 2" in greeting()
     with mock.patch("pathlib.Path.mkdir", side_effect=PermissionError):
         module.twice(answer)
     assert "All is well." in capsys.readouterr().out
     module.twice(answer)
-    progress.greet(module)
-    assert "Solved here: 1 of 2" in capsys.readouterr().out
+    assert "Solved here: 1 of 2" in greeting()
     module.best(answer)
     (folder / ".solved" / "one.no_more").touch()  # of an older version
     progress.greet(3)
-    progress.greet(module)
-    assert capsys.readouterr().out.count("2 of 2") == 1
+    assert greeting().count("2 of 2") == 1
     page = (folder / "PROGRESS.md").read_text(encoding="utf-8")
     assert f"| [1 One]({TOPIC}/1_One.ipynb) | 2 of 2 ✔ |" in page
