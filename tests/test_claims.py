@@ -1,7 +1,4 @@
-"""Every claim of a lesson is in its notebook, out of sight, and says what it claims.
-
-Nothing here is shared with the builder: a claim that it loses is found.
-"""
+"""Every claim of a lesson is in its notebook, out of sight, and says what it claims."""
 
 import ast
 import json

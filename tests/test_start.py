@@ -1,7 +1,4 @@
-"""start.py: clear sentences, no half-made environment taken for a good one, the lab.
-
-And the lists of packages that it installs.
-"""
+"""start.py, and the lists of packages that it installs."""
 
 import importlib.metadata
 import json

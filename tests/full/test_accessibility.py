@@ -1,8 +1,4 @@
-"""Lessons, guides and galleries can be read by everyone.
-
-axe-core, in a real browser, judges each lesson's page by WCAG 2.2, levels A and AA.
-What holds for any text is tested without a browser.
-"""
+"""Everyone can read lessons and guides: axe-core judges by WCAG 2.2, A and AA."""
 
 import pathlib
 import re

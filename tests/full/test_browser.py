@@ -1,7 +1,6 @@
-"""What a learner meets in JupyterLab: `start.py lab`, driven in a real browser.
+"""What a learner meets in JupyterLab, driven in a real browser on a copy of the course.
 
-It runs on a copy of the course, because JupyterLab saves what it opens. Screenshots of
-every lesson, top to bottom, are left in artifacts/screenshots/.
+Screenshots of every lesson, top to bottom, are left in artifacts/screenshots/.
 """
 
 import json
@@ -136,23 +135,20 @@ def test_what_a_learner_wrote_is_there_after_an_update_of_the_course(lab, page):
     place = "panel.content.model.cells"
     sources = f"[...Array({place}.length).keys()].map(i => {place}.get(i))"
     stub = "def half_life_bias(n):"
+    answer = f"{stub}\n    f = 0.5 ** (1 / n)\n    return np.log(f / (1 - f))"
+    needed = ["finds the course", "set_up(seed=0)", stub, "checks.half_life_bias("]
     page.evaluate(
-        f"""() => {{ {PANEL}
-            const cell = {sources}.find(
-                c => c.type === 'code' && c.sharedModel.source.includes({stub!r}));
-            cell.sharedModel.source = {stub!r} +
-                '\\n    f = 0.5 ** (1 / n)\\n    return np.log(f / (1 - f))'; }}"""
-    )
-    keep = ("finds the course", "set_up(seed=0)", stub, "checks.half_life_bias(")
-    page.evaluate(
-        f"""async () => {{ {PANEL}
-            for (const word of {list(keep)!r}) {{
-                const at = {sources}.findIndex(c => c.type === 'code'
+        f"""async ([words, stub, answer]) => {{ {PANEL}
+            const cells = {sources};
+            for (const word of words) {{
+                const at = cells.findIndex(c => c.type === 'code'
                     && c.sharedModel.source.includes(word));
+                if (word === stub) cells[at].sharedModel.source = answer;
                 panel.content.activeCellIndex = at;
                 await window.jupyterapp.commands.execute('notebook:run-cell');
             }}
-            await panel.context.save(); }}"""
+            await panel.context.save(); }}""",
+        [needed, stub, answer],
     )
     assert page.get_by_text("✔ half_life_bias is right").count() == 1
     lesson = lab.course / f"{LSTM}.ipynb"
@@ -165,7 +161,7 @@ def test_what_a_learner_wrote_is_there_after_an_update_of_the_course(lab, page):
     open_lesson(page, lab, copy)
     code = f"{sources}.filter(c => c.type === 'code')"
     text = ask(page, f"{code}.map(c => c.sharedModel.source).join()")
-    assert "f = 0.5 ** (1 / n)\n    return np.log(f / (1 - f))" in text
+    assert answer in text
     assert page.get_by_text("✔ half_life_bias is right").count() == 1
     page_of_progress = (lab.course / "my_course" / "PROGRESS.md").read_text("utf-8")
     assert "[2 LSTM](02_LSTM_RNN/2_LSTM.ipynb) | 1 of 3" in page_of_progress

@@ -1,6 +1,4 @@
-"""The builder: claims go out of sight, links lead to the neighbours, an address is
-written everywhere or nowhere.
-"""
+"""The builder of the notebooks."""
 
 import json
 import re
@@ -11,31 +9,12 @@ from course_texts import contents, markdown
 from running import python
 
 from tools import build
-from tools.build import (
-    Problem,
-    from_text,
-    lessons,
-    navigation,
-    notebooks,
-    set_repository,
-)
+from tools.build import Problem, from_text, lessons, navigation, notebooks
 from tools.course_copy import copy_course
 
 TITLE = "# %% [markdown]\n# # A lesson\n\n"
 CLAIMS = '# %% tags=["claims"]\nassert x == 1, "x is one"\n\n'
 END = "# %% [markdown]\n# The end.\n"
-
-
-def test_claims_are_stored_with_the_cell_before_and_measuring_is_left_out():
-    measure = '# %% tags=["measure"]\ndef measure(seed):\n    return {}\n\n'
-    notebook = from_text(f"{TITLE}# %%\nx = 1\n\n{CLAIMS}{measure}{END}")
-    assert [cell.cell_type for cell in notebook.cells] == [
-        "markdown",
-        "code",
-        "markdown",
-    ]
-    assert notebook.cells[1].source == "x = 1"
-    assert notebook.cells[1].metadata["claims"] == 'assert x == 1, "x is one"'
 
 
 @pytest.mark.parametrize("before", [TITLE, f"# %%\nx = 1\n\n{CLAIMS}"])
@@ -54,14 +33,17 @@ def test_a_build_fails_with_a_false_claim(claims, told, tmp_path):
         build.run(notebook, tmp_path)
 
 
-def test_a_build_stores_outputs_numbers_cells_and_keeps_claims_quiet(tmp_path):
-    code = (
-        "# %%\nprint(1)\n\n# %% tags=[\"claims\"]\nprint('unseen')\n\n# %%\nprint(2)\n"
-    )
-    notebook = from_text(code)
+def test_a_build_stores_outputs_and_claims_and_leaves_measuring_out(tmp_path):
+    claims = "# %% tags=[\"claims\"]\nprint('unseen')\n\n"
+    measure = '# %% tags=["measure"]\ndef measure(seed):\n    return {}\n\n'
+    notebook = from_text(f"{TITLE}# %%\nprint(1)\n\n{claims}{measure}# %%\nprint(2)\n")
     build.run(notebook, tmp_path)
-    assert [cell.execution_count for cell in notebook.cells] == [1, 2]
-    assert [cell.outputs[0].text for cell in notebook.cells] == ["1\n", "2\n"]
+    title, *code = notebook.cells
+    assert title.cell_type == "markdown"
+    assert [cell.source for cell in code] == ["print(1)", "print(2)"]
+    assert [cell.execution_count for cell in code] == [1, 2]
+    assert [cell.outputs[0].text for cell in code] == ["1\n", "2\n"]
+    assert code[0].metadata["claims"] == "print('unseen')"
 
 
 @pytest.mark.parametrize("script, path", notebooks(), ids=lambda path: path.stem)
@@ -101,7 +83,7 @@ ODD = ["", "settings/my course", "settings/course\n", "a" * 40 + "/course"]
 @pytest.mark.parametrize("text", [*NOT_ON_GITHUB.split(), *ODD])
 def test_what_is_not_on_github_is_refused(text):
     with pytest.raises(Problem, match="not a repository on GitHub"):
-        set_repository(text)
+        build.set_repository(text)
 
 
 def test_the_address_is_written_everywhere_and_outputs_stay(course):
@@ -133,19 +115,18 @@ def test_the_address_is_written_everywhere_and_outputs_stay(course):
 def test_a_stale_notebook_or_a_readme_without_marks_changes_nothing(course):
     script, path = lessons()[2]
     text = script.read_text(encoding="utf-8")
-    changed = text.replace("\nset_up(", "\nlost = 1\nset_up(", 1)
-    script.write_text(changed, encoding="utf-8")
+    script.write_text(text.replace("\nset_up(", "\nset_up()\nset_up(", 1), "utf-8")
     before = contents(course)
     with pytest.raises(Problem, match=f"{path.name} differs .* build {script.stem}"):
-        set_repository("settings/rnn-course")
+        build.set_repository("settings/rnn-course")
     assert contents(course) == before
-    script.write_text(text, encoding="utf-8")
+    script.write_text(text, "utf-8")
     readme = course / "README.md"
     old = readme.read_text(encoding="utf-8")
     readme.write_text(old.replace("<!-- /colab -->", ""), encoding="utf-8")
     before = contents(course)
     with pytest.raises(Problem, match="marks"):
-        set_repository("settings/rnn-course")
+        build.set_repository("settings/rnn-course")
     assert contents(course) == before
 
 
@@ -177,7 +158,6 @@ def test_a_cells_type_counts_and_dead_widgets_are_left_out(tmp_path):
     text.cells[0].source = code.cells[0].source
     kinds = [build.parts(n)[0][0] for n in (code, text)]
     assert kinds == ["code", "markdown"]
-    slider = "import ipywidgets\n\nipywidgets.IntSlider()\n"
-    notebook = from_text(f"# %%\n{slider}")
+    notebook = from_text("# %%\nimport ipywidgets\n\nipywidgets.IntSlider()\n")
     build.run(notebook, tmp_path)
     assert list(notebook.cells[0].outputs[0].data) == ["text/plain"]

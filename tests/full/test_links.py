@@ -1,8 +1,4 @@
-"""No dead link, no missing picture: in guides, galleries and notebooks.
-
-Names are compared letter by letter, as GitHub and Linux do, also on a system that takes
-`1.png` for `1.PNG`.
-"""
+"""No dead link, no missing picture: in guides, galleries and notebooks."""
 
 import collections
 import functools
@@ -45,7 +41,7 @@ def anchors(path):
 
 
 def exists(path):
-    """Whether a path inside the course exists, letter by letter."""
+    """Whether a path exists letter by letter, also where `1.png` is `1.PNG`."""
     folder = ROOT
     for part in path.relative_to(ROOT).parts:
         if part not in {entry.name for entry in folder.iterdir()}:

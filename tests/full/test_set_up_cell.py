@@ -1,7 +1,6 @@
 """The first code cell of a lesson finds the course, or fetches it, or says what to do.
 
-It is run as it stands in the notebook (that it is the same in all of them is tested in
-test_notebooks.py), by a fresh Python in a folder of the test.
+That it is the same in all notebooks is tested in test_notebooks.py.
 """
 
 import nbformat

@@ -1,6 +1,4 @@
-"""The slides are what their sources draw, and can be read by everybody. Then one thing
-at a time is broken in a tiny deck: a check that cannot fail is no check.
-"""
+"""The slides are what their sources draw. Then a tiny deck is broken in many ways."""
 
 import collections
 import decimal
