@@ -390,17 +390,15 @@ def test_all_name_the_same_pythons_and_size():
 def test_what_learners_run_is_asked_for():
     asked = {pin.name for pin in pins(LEARNER)}
     used = {"jupyterlab", "nbval", "pytest-xdist", "pytest"}
-    for path in [
-        *ROOT.glob("[0-9]*/**/raw_scripts/*.py"),
-        *(ROOT / "utils").rglob("*.py"),
-    ]:
+    scripts = [*ROOT.glob("[0-9]*/**/raw_scripts/*.py"), *ROOT.glob("utils/**/*.py")]
+    for path in scripts:
         text = path.read_text(encoding="utf-8")
         used |= set(re.findall(r"^ *(?:from|import) ([a-zA-Z]\w*)", text, re.MULTILINE))
     used -= {*sys.stdlib_module_names, "utils", "IPython", "PIL"}  # brought along
     assert used <= asked and "torch" in used
     assert "\n-r ../requirements.txt\n" in (ROOT / AUTHOR).read_text(encoding="utf-8")
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    settings = settings["tool"]["pytest"]["ini_options"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    settings = project["tool"]["pytest"]["ini_options"]
     topics = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*"))
     assert settings["testpaths"] == ["tests", *topics]
     assert settings["addopts"].startswith("--nbval -n")

@@ -196,11 +196,8 @@ def move(page, handle):
     handle.focus()
     now, end = (handle.get_attribute(f"aria-value{which}") for which in ("now", "max"))
     page.keyboard.press("ArrowLeft" if now == end else "ArrowRight")
-    for _ in range(600):
-        page.wait_for_timeout(200)
-        if cell.evaluate(images) != before:
-            return
-    pytest.fail("the figure did not change")
+    other = f"([cell, before]) => ({images})(cell) !== before"
+    page.wait_for_function(other, arg=[cell.element_handle(), before])
 
 
 @each_lesson
