@@ -56,7 +56,6 @@ KNOWN = {
     "5_Bidirectional_RNN": {
         13: "measured once: the commonest letter of each place",
         40: "the units of the folded solution",
-        28000: "claimed: 27,881 and 28,029",
     },
     "6_Choosing_a_Model": {
         24: "twelve orders with and without roots, in Choosing_Further",
@@ -64,6 +63,19 @@ KNOWN = {
         38: "39 sounds, counted from 0",
         95: "of the level 0.05",
         3.7: "a sum of the five differences above",
+    },
+    "1_Next_Word": {
+        **dict.fromkeys((3, 2.1, 0.45), "worked out in the text"),
+        35000: "claimed: 33,000 to 40,000",
+        20000: "the least that utils.text takes",
+        69: "the logarithm of 2 over that of 0.99",
+        1539: "printed at the beginning",
+    },
+    "2_Who_Speaks": {
+        **dict.fromkeys((70, 95), "wrong or coarse answers to choose"),
+        **dict.fromkeys((25.6, 6.4), "of the data card"),
+        4: "the check's budget",
+        1000: "new names: what 3,163 and 1,000 of 5,163 leave",
     },
 }
 

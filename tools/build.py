@@ -39,6 +39,8 @@ LESSONS = {
     "02_LSTM_RNN/raw_scripts/stacked_rnn.py": "4_Stacked_RNN",
     "02_LSTM_RNN/raw_scripts/bidirectional_rnn.py": "5_Bidirectional_RNN",
     "02_LSTM_RNN/raw_scripts/choosing_a_model.py": "6_Choosing_a_Model",
+    "03_RNN_in_Use/raw_scripts/next_word.py": "1_Next_Word",
+    "03_RNN_in_Use/raw_scripts/who_speaks.py": "2_Who_Speaks",
 }
 # What is beside the path: script -> notebook, and the script of the lesson it deepens.
 DEEPER = {
@@ -73,6 +75,10 @@ DEEPER = {
     "02_LSTM_RNN/going_deeper/raw_scripts/copies_and_hits.py": (
         "Copies_and_Hits",
         "02_LSTM_RNN/raw_scripts/stacked_rnn.py",
+    ),
+    "03_RNN_in_Use/going_deeper/raw_scripts/words_further.py": (
+        "Words_Further",
+        "03_RNN_in_Use/raw_scripts/next_word.py",
     ),
 }
 # Where the course lives on GitHub, OWNER/NAME. `--repository` writes it here.

@@ -15,8 +15,7 @@
 # - tell two kinds of luck apart, and say "better" or "undecided" by one rule;
 # - choose a model for a task of your own.
 #
-# You need to be able to write a class. The three tasks come from lessons 02.1, 02.4
-# and 02.5.
+# You can write a class; the tasks come from lessons 02.1, 02.4 and 02.5.
 # %%
 # @title Set-up: finds the course around this notebook, or fetches it. Run it.
 import pathlib, shutil, subprocess, sys
@@ -50,8 +49,8 @@ HERE = "02_LSTM_RNN"
 # of LSTM. One that reads **both ways** has a second LSTM that starts at the end. Here
 # it may: the answer lies after the input.
 #
-# Let them forecast a year of sunspots. The score is the RMSE: lower is better. A
-# **seed** fixes all random numbers. A file keeps the scores of five seeds.
+# Let them forecast a year of sunspots. The score is the RMSE: lower is better. A file
+# keeps the scores of five seeds.
 #
 # **Predict before you run.** With seed 0 the GRU wins. With how many of the other four
 # seeds does it win again?
@@ -600,7 +599,7 @@ assert _longest <= 17, f"no sequence has more than 17 steps, not {_longest}"
 #
 # ### Questions
 #
-# 1. What would happen if you trained a GRU and an LSTM once each?
+# 1. What if you trained a GRU and an LSTM once each?
 #
 # <details><summary>Answer</summary>
 #
@@ -608,7 +607,7 @@ assert _longest <= 17, f"no sequence has more than 17 steps, not {_longest}"
 #
 # </details>
 #
-# 2. What would happen if the stress had to be told *while* a word is being spoken?
+# 2. What if the stress had to be told *while* a word is being spoken?
 #
 # <details><summary>Answer</summary>
 #
