@@ -18,6 +18,7 @@ FROM_01 = "01_Introduction_to_RNN/raw_scripts"
 RUN = {"draw_word", "layer_times", "inference", "simple_models", "chosen_ar"}
 RUN |= {"score_counts", "found_among", "gates_of", "times", "overview"}
 RUN |= {"NoLayer", "ngram_answers", "luck", "baselines", "measure", "stored_in"}
+RUN |= {"in_other_voices", "classifier"}
 
 
 def functions(script):
@@ -41,6 +42,7 @@ SHARED = {
     "gru, gru_further": "gru_layer fast_gru_layer features train_network",
     "bidirectional_rnn, a_clean_leak_test": "Tagger train_tagger by_rule stem",
     "next_word, words_further": "count discounts modified_p mix cache_p perplexity",
+    "speech_recognition, speech_further": "Listener train listen prepare other_voice",
 }
 SETTINGS = {"RULES", "ENDINGS", "stems", "related", "relatives", "size", "family"}
 SETTINGS |= {"others", "order", "(train, validation, test)", "RATES"}

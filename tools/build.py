@@ -41,6 +41,8 @@ LESSONS = {
     "02_LSTM_RNN/raw_scripts/choosing_a_model.py": "6_Choosing_a_Model",
     "03_RNN_in_Use/raw_scripts/next_word.py": "1_Next_Word",
     "03_RNN_in_Use/raw_scripts/who_speaks.py": "2_Who_Speaks",
+    "03_RNN_in_Use/raw_scripts/speech_recognition.py": "3_Speech_Recognition",
+    "03_RNN_in_Use/raw_scripts/music.py": "4_Music",
 }
 # What is beside the path: script -> notebook, and the script of the lesson it deepens.
 DEEPER = {
@@ -79,6 +81,10 @@ DEEPER = {
     "03_RNN_in_Use/going_deeper/raw_scripts/words_further.py": (
         "Words_Further",
         "03_RNN_in_Use/raw_scripts/next_word.py",
+    ),
+    "03_RNN_in_Use/going_deeper/raw_scripts/speech_further.py": (
+        "Speech_Further",
+        "03_RNN_in_Use/raw_scripts/speech_recognition.py",
     ),
 }
 # Where the course lives on GitHub, OWNER/NAME. `--repository` writes it here.

@@ -371,8 +371,45 @@ def bach_chorales():
         "onset": np.concatenate(onsets),
         "length": np.array([len(p) for p in pitches], np.int64),
         "name": np.array(names),
+        "part": parts_of(pitches),
     }
     return npz_bytes(arrays)
+
+
+def steps(pitch, many=12):
+    """All runs of so many steps, in semitones, from one soprano note to the next, read
+    once in a quarter note; held and repeated notes left out.
+    """
+    notes = pitch[::STEPS_PER_QUARTER, 0].astype(int)
+    step = np.diff(notes[notes > 0])
+    step = step[step != 0]
+    return {tuple(step[t : t + many].tolist()) for t in range(len(step) - many + 1)}
+
+
+def families(pitches):
+    """Lists of pieces (their places): those that share a run, directly or through
+    others. Most are settings of the same tune.
+    """
+    found = []  # pairs: places, all their runs
+    for k, pitch in enumerate(pitches):
+        places, runs = [k], steps(pitch)
+        for family in found[:]:
+            if family[1] & runs:
+                found.remove(family)
+                places, runs = family[0] + places, family[1] | runs
+        found.append((places, runs))
+    return [places for places, _ in found]
+
+
+def parts_of(pitches):
+    """0 training, 1 validation, 2 test for each piece; families stay together."""
+    related = families(pitches)
+    part = np.zeros(len(pitches), np.uint8)
+    # NumPy may change this random stream in a later release; the checksum would tell.
+    for k in np.random.default_rng(0).permutation(len(related)):
+        short = [p for p in (1, 2) if (part == p).sum() < 36]
+        part[related[k]] = [*short, 0][0]  # the first that has room
+    return part
 
 
 def score(member):

@@ -15,6 +15,7 @@ import pandas as pd
 
 from utils.inputs import amount, array, demand, number
 
+PARTS = ("train", "validation", "test")
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
 
 
@@ -43,6 +44,13 @@ def _read_csv(name, **options):
 
 def _read_npz(name):
     return np.load(io.BytesIO(_read(name)), allow_pickle=False)
+
+
+def _known(part, parts):
+    """Whether a part is named, after a look whether it is one of these."""
+    names = " or ".join(f'"{name}"' if name else "None" for name in parts)
+    demand(part in parts, f"part must be {names}, not {part!r}")
+    return part is not None
 
 
 def load_sunspots():
@@ -122,23 +130,27 @@ def load_vowels(part="train"):
     a list of float32 arrays (frames, 12), the LPC cepstrum coefficients of 7 to 29
     frames, and an integer array with the speaker of each, 0 to 8.
     """
-    demand(part in ("train", "test"), f'part must be "train" or "test", not {part!r}')
+    _known(part, ("train", "test"))
     with _read_npz("japanese_vowels.npz") as file:
         ends = np.cumsum(file[f"{part}_len"], dtype=int)[:-1]
         recordings = np.split(file[f"{part}_x"], ends)
         return recordings, file[f"{part}_y"].astype(int)
 
 
-def load_chorales():
+def load_chorales(part=None):
     """Four-part chorales by J. S. Bach: pitch grids, a row for each sixteenth note.
 
-    Returns a dict from the name of the piece (its BWV number) to an integer array
-    (steps, 4): the MIDI pitch of soprano, alto, tenor and bass, 0 for a rest.
+    `part` is "train" (288 pieces), "validation" or "test"; None stands for all.
+    Settings of one tune are in one part. Returns a dict from the name of the piece (its
+    BWV number) to an integer array (steps, 4): the MIDI pitch of soprano, alto, tenor
+    and bass, 0 for a rest.
     """
+    wanted = [PARTS.index(part)] if _known(part, (*PARTS, None)) else [0, 1, 2]
     with _read_npz("bach_chorales.npz") as file:
         ends = np.cumsum(file["length"], dtype=int)[:-1]
         grids = np.split(file["pitch"].astype(int), ends)
-        return dict(zip(file["name"].tolist(), grids, strict=True))
+        table = zip(file["name"].tolist(), grids, file["part"], strict=True)
+        return {name: grid for name, grid, own in table if own in wanted}
 
 
 def load_speech(part="train"):
@@ -149,15 +161,14 @@ def load_speech(part="train"):
     second; lists of the sounds' labels, "pau" for a pause; and float arrays, the second
     at which each sound ends.
     """
-    parts = ("train", "validation", "test")
-    demand(part in parts, f"part must be one of {', '.join(parts)}, not {part!r}")
+    _known(part, PARTS)
     with _read_npz("russian_speech.npz") as file:
         frames = file["mfcc"] * file["step"] + file["mean"]
         after = np.cumsum(file["phones"], dtype=int)[:-1]
         recordings = np.split(frames, np.cumsum(file["frames"], dtype=int)[:-1])
         sounds = np.split(file["symbol"][file["phone"]], after)
         ends = np.split(file["end"] / 100, after)
-        wanted = np.flatnonzero(file["part"] == parts.index(part))
+        wanted = np.flatnonzero(file["part"] == PARTS.index(part))
     return (
         [recordings[k] for k in wanted],
         [sounds[k].tolist() for k in wanted],

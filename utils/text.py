@@ -89,3 +89,16 @@ def _once(documents):
             found[-1] += [] if key in seen else [*words, "<end>"]
             seen.add(key)
     return found
+
+
+def edit_distance(one, other):
+    """The fewest items to change, add or leave out that turn a list into another one
+    (Levenshtein, 1966).
+    """
+    row = list(range(len(other) + 1))  # from nothing: add them all
+    for i, item in enumerate(one):
+        new = [i + 1]
+        for j, wanted in enumerate(other):
+            new.append(min(row[j] + (item != wanted), row[j + 1] + 1, new[j] + 1))
+        row = new
+    return row[-1]

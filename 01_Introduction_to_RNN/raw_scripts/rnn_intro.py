@@ -499,7 +499,7 @@ assert max(_open) < 0.01, f"open gates learn to add: {_open}"
 # ## 8 · Where RNNs are used
 #
 # Wherever order matters. Forecasting comes in lessons 02.1 to 02.3, tagging in 02.5,
-# the next word and who speaks in [03](../03_RNN_in_Use/README.md).
+# words, voices, speech and music in [03](../03_RNN_in_Use/README.md).
 
 # %%
 show_slide(HERE, 16)

@@ -626,11 +626,11 @@ assert _slide["both"]["low"][23] > _slide["persistence"], "the cheat fails at mo
 # - If *every* step is asked for a forecast, a second direction reads the answers. If
 #   all answers lie after the input, it cannot.
 #
-# The stress results come from one American dictionary and small networks. And *awarded*
-# in the test part is easier, as *award* was in training. This **leakage** lifts the
-# two-way score of whole words by about one in a hundred (going deeper, section 4).
+# The stress results come from one American dictionary and small networks. *Awarded* in
+# the test part is easier, as *award* was in training. This **leakage** lifts the
+# two-way score of words by about one in a hundred (going deeper, section 4).
 #
-# **Next:** a race of all layers.
+# **Next:** a race of all layers, then [speech](../03_RNN_in_Use/3_Speech_Recognition.ipynb).
 
 # %% tags=["measure"]
 # The rules and the leak are shown in going_deeper/A_Clean_Leak_Test.ipynb.

@@ -532,7 +532,7 @@ assert file["baselines"]["n-grams"]["longest"] == 4, "four letters were chosen"
 # - Before you use a network, ask whether order matters: shuffle it and see.
 # - Stopping when sure beats stopping at a fixed time.
 #
-# This was the last lesson of this topic so far.
+# **Next:** [lesson 03.3](3_Speech_Recognition.ipynb) hears what is said.
 
 
 # %% tags=["measure"]

@@ -239,6 +239,7 @@ def chorales():
 
 def related_chorales():
     data = arrays("bach_chorales.npz")
+    part = dict(zip(data["name"], data["part"], strict=True))
     grids = np.split(data["pitch"].astype(int), data["length"].cumsum()[:-1])
     named = zip(data["name"], grids, strict=True)
     close = {}
@@ -250,6 +251,12 @@ def related_chorales():
         if count.max(initial=0) > 0.6 * n:
             close[f"{a} and {b}"] = abs(count.argmax() - 128), 100 * count.max() / n
     yield from close  # all of them are named
+    assert all(len({part[name] for name in pair.split(" and ")}) == 1 for pair in close)
+    families = build_data.families(grids)
+    assert all(np.ptp(data["part"][family]) == 0 for family in families)
+    n = np.bincount(data["part"])
+    yield f"{n[0]} pieces for training, {n[1]} for validation, {n[2]} for the test"
+    yield f"{len(families)} families, the largest of {max(map(len, families))} pieces"
     near = {pair: found for pair, found in close.items() if found[1] > 75}
     assert near.pop("bwv18.5-lz and bwv18.5-w") == (2, 100)
     (apart, first), (two, second) = near.values()  # of those in 98 %
@@ -326,6 +333,19 @@ def test_array_file_survives_the_round_trip_and_names_no_machine():
         assert back["a"].dtype.str == "<i4" and back["b"].tolist() == ["x", "yz"]
     for entry in zipfile.ZipFile(io.BytesIO(content)).infolist():
         assert entry.date_time == (1980, 1, 1, 0, 0, 0) and entry.create_system == 3
+
+
+def test_families_share_a_tune_in_any_key_directly_or_through_others():
+    rng = np.random.default_rng(0)
+    tune, other, third = (rng.integers(60, 80, size=20) for _ in range(3))
+
+    def piece(notes):
+        return np.repeat(notes, 4)[:, None].repeat(4, axis=1)
+
+    pieces = [tune, other, third + 3, np.append(third, tune + 5), other[:11]]
+    found = build_data.families([piece(np.array(notes)) for notes in pieces])
+    assert sorted(map(sorted, found)) == [[0, 2, 3], [1], [4]]
+    assert build_data.parts_of([piece(other)]).tolist() == [1]
 
 
 def test_a_debian_package_is_read_file_by_file():
