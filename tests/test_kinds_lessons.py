@@ -42,7 +42,8 @@ SHARED = {
     "gru, gru_further": "gru_layer fast_gru_layer features train_network",
     "bidirectional_rnn, a_clean_leak_test": "Tagger train_tagger by_rule stem",
     "next_word, words_further": "count discounts modified_p mix cache_p perplexity",
-    "speech_recognition, speech_further": "Listener train listen prepare other_voice",
+    "speech_recognition, speech_further": "Listener train listen beam_search prepare "
+    "other_voice",
 }
 SETTINGS = {"RULES", "ENDINGS", "stems", "related", "relatives", "size", "family"}
 SETTINGS |= {"others", "order", "(train, validation, test)", "RATES"}

@@ -142,12 +142,12 @@ def test_composing_is_the_forward_pass_frame_by_frame(lesson, model, monkeypatch
         return real(p, many)
 
     monkeypatch.setattr(lesson.torch, "multinomial", draw)
-    frames = lesson.compose(model, 4, temperature=1.0, seed=3)
+    frames = lesson.compose(model, 4, temperature=0.5, seed=3)
     with torch.no_grad():
         x = torch.tensor(lesson.symbols(frames))[None]
-        p = model(x).softmax(dim=3).view(16, 60)
+        p = (model(x) / 0.5).softmax(dim=3).view(16, 60)
     assert torch.allclose(torch.stack(given), p, atol=1e-5)
-    assert np.array_equal(frames, lesson.compose(model, 4, temperature=1.0, seed=3))
+    assert np.array_equal(frames, lesson.compose(model, 4, temperature=0.5, seed=3))
 
 
 def test_prints_do_not_know_the_key(lesson):
@@ -155,6 +155,14 @@ def test_prints_do_not_know_the_key(lesson):
     assert lesson.prints(frames, many=2) == lesson.prints(frames + 3, many=2)
     assert len(lesson.prints(frames, many=2)) == 2
     assert lesson.prints(frames, many=2)[1] == (0, -7, -9, -15, 2, -2, -7, -14)
+
+
+def test_copies_are_counted_in_any_key(lesson, monkeypatch):
+    frames = np.arange(20).reshape(5, 4) + 50
+    monkeypatch.setattr(lesson, "known", {*lesson.prints(frames + 5)}, raising=False)
+    other = frames.copy()
+    other[4, 2] += 1
+    assert lesson.copies([frames]) == 1 and lesson.copies([frames, other]) == 0.75
 
 
 def test_no_table_looks_at_later_notes(lesson):

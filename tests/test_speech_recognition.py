@@ -8,6 +8,8 @@ import torch
 from lesson_functions import load_lesson
 from torch import nn
 
+from utils.text import edit_distance
+
 SETTINGS = ["HERE", "RATE", "t", "tones", "edges", "bands", "cosines", "recordings"]
 SETTINGS += ["sounds", "ends", "labels", "frames", "mean", "std", "x", "y", "marked"]
 SETTINGS += ["validation", "x_validation", "y_validation", "test", "x_test", "y_test"]
@@ -67,6 +69,26 @@ def test_ctc_and_its_gradient_are_those_of_torch(lesson, seed):
     assert torch.allclose(own.grad, other.grad, atol=1e-10)
 
 
+def test_a_wide_beam_finds_the_best_reading_and_its_chance(lesson):
+    draw = np.random.default_rng(0)
+    for _ in range(10):
+        p, sums = draw.dirichlet(np.ones(3), size=5), {}
+        for path in itertools.product(range(3), repeat=5):
+            reads = tuple(k for k, _ in itertools.groupby(path) if k > 0)
+            sums[reads] = sums.get(reads, 0) + p[range(5), path].prod()
+        reading, log_chance = lesson.beam_search(p, width=500, least=0)
+        best = max(sums, key=sums.get)
+        assert tuple(reading) == best and np.exp(log_chance) == pytest.approx(
+            sums[best]
+        )
+    p = np.array([[0.1, 0.5, 0.4], [0.1, 0.45, 0.45]])
+    follows = np.array([[0, 0, 0], [0, 0.1, 0.9], [0, 0.9, 0.1]])
+    assert lesson.beam_search(p)[0] == [1]
+    told = lesson.beam_search(p, follows=follows, power=1, bonus=3)
+    assert told[0] == [1, 2]  # 0.5 · 0.45 · 0.9 · 3 against 0.32
+    assert np.exp(told[1]) == pytest.approx(0.5 * 0.45 * 0.9 * 3)
+
+
 def test_too_few_frames_are_infinite_for_torch_and_beyond_all_bounds_here(lesson):
     log_p = torch.full((2, 3), 1 / 3, dtype=torch.float64).log()
     target = torch.tensor([1, 1])  # needs a blank between: three frames
@@ -79,6 +101,15 @@ def test_reading_a_network(lesson):
         log_p[t, k] = -0.1
     p, read = lesson.listen(lambda recording: log_p, None)
     assert read == [1, 1, 2] and torch.equal(p, log_p.exp())
+
+
+@pytest.mark.parametrize(
+    "one, other, wanted",
+    [("kitten", "sitting", 3), ("", "abc", 3), ("abc", "", 3), ("ab", "ba", 2)],
+)
+def test_edit_distance_by_hand(one, other, wanted):
+    assert edit_distance(one, other) == wanted
+    assert edit_distance([*one], [*other]) == wanted and edit_distance(one, one) == 0
 
 
 def test_error_rates_by_hand(lesson, monkeypatch):
@@ -192,6 +223,10 @@ def test_the_markov_model_counts_frames_and_neighbours(lesson):
     assert np.exp(prior[pau]) == pytest.approx((every == pau).mean(), rel=0.01)
     times = sum(int((one == pau).sum()) for one in lesson.y)
     assert np.exp(ends[pau]) == pytest.approx(times / (every == pau).sum(), rel=0.01)
+    a, n = (1 + lesson.labels.index(sound) for sound in "an")
+    pairs = [(i, j) for one in lesson.y for i, j in itertools.pairwise(one.tolist())]
+    share = pairs.count((a, n)) / sum(i == a for i, _ in pairs)
+    assert np.exp(follows[a, n]) == pytest.approx(share, rel=0.02)
     assert lesson.of_bigrams(235)[0] == lesson.of_bigrams(235)[-1] == pau
     assert 80 < len(lesson.of_bigrams(235)) < 90
 

@@ -103,20 +103,18 @@ assert abs(mel(300) - mel(200) - mel(2300) + mel(2000)) < 1e-9, "as far apart"
 fig, axes = plt.subplots(1, 4, figsize=(9, 2.6))
 axes[0].plot(t[:400] * 1000, wave[:400], color=plotting.BLUE)
 axes[0].set(title="sound", xlabel="ms")
-for ax, image, title in zip(
-    axes[1:],
-    (np.log(power[:, :100] + 0.001), mels, mfcc),
-    ("spectrum", "mel bands", "MFCC"),
-):
-    ax.imshow(image.T, aspect="auto", origin="lower", cmap="Greys")
+images = {"spectrum": np.log(power[:, :100] + 0.001), "mel bands": mels}
+images["MFCC"] = mfcc[:, 1:]  # without the first, which is only the loudness
+for ax, title in zip(axes[1:], images):
+    ax.imshow(images[title].T, aspect="auto", origin="lower", cmap="Greys")
     ax.set(title=title, xlabel="frame")
     ax.grid(False)
 plotting.show(fig, "speech_frames")
 
 # %% [markdown]
 # The dark lines of the spectrum are the overtones; where they are darkest, the mouth
-# favours them. In the mel bands you still see two dark tracks part. The MFCC are harder
-# to read for us, and easier for a network.
+# favours them. In the mel bands you still see two dark tracks part. The MFCC we cannot
+# read; a network can learn to.
 #
 # ## 2 · What was said, but not when
 #
@@ -409,21 +407,58 @@ print(f"validation: {error_rate(heard, said):.1f} %")
 print("said: ", *validation[1][0][:20])
 print("heard:", *[labels[k - 1] for k in heard[0][:20]])
 
+# %% tags=["claims"]
+_own = error_rate(heard, said)
+assert 18 < _own < 23, f"about 20 % on the validation part: {_own:.1f}"
+
 # %% [markdown]
-# PLACEHOLDER results
+# One sound in five is wrong. The test part was opened once, for five seeds (means):
 
 # %%
 file = json.loads((root / HERE / "results/speech_recognition.json").read_text("utf-8"))
-for name, model_score in file["baselines"].items():
-    print(f"{name}: {model_score['test']:.1f} %")
-for name in ("LSTM told when, HMM", "CTC", "CTC, forwards only", "CTC, 16 at a time"):
-    print(f"{name}: {np.mean(file['scores'][name]['test']):.1f} %")
+for name, simple in file["baselines"].items():
+    print(f"{simple['test']:.1f} %  {name}")
+for name, network in file["scores"].items():
+    print(f"{np.mean(network['test']):.1f} %  {name}")
+
+# %% tags=["claims"]
+from utils import comparing as _comparing
+
+_all = {name: np.array(net["test"]) for name, net in file["scores"].items()}
+_all |= {name: np.full(5, one["test"]) for name, one in file["baselines"].items()}
+for _pair, _items in file["luck"].items():
+    _a, _b = _pair.split(" - ")
+    _seeds = _comparing.seed_interval(_all[_a] - _all[_b], len(file["luck"]))
+    assert _comparing.judge(_seeds, _items) == "clear", f"{_pair}: not clear"
+    assert _all[_a].mean() < _all[_b].mean(), _pair
+assert len(file["luck"]) == 5, "five comparisons"
+for _name, _told in {
+    "CTC": 18.3,
+    "CTC, forwards only": 25.5,
+    "CTC, 16 at a time": 20.2,
+    "CTC, one epoch": 33.3,
+}.items():
+    assert abs(_all[_name].mean() - _told) < 0.06, f"{_name}: {_all[_name].mean():.2f}"
+_voices = {
+    name: np.mean(file["scores"][name]["other voices"], axis=0)
+    for name in ("CTC", "CTC, three voices")
+}
+assert abs(_voices["CTC"][3] - 46) < 0.5, f"a tenth higher: {_voices}"
+assert np.abs(_voices["CTC, three voices"][2:4] - (22, 22.6)).max() < 0.5, f"{_voices}"
 
 # %% [markdown]
-# PLACEHOLDER
+# - **CTC makes fewer errors than the same LSTM that was told when**, even with an HMM
+#   over it: clear (seeds and recordings, five comparisons, as in lesson 02.3). Perhaps
+#   the times are not exact; perhaps it gains from writing a sound where it shows best.
+# - **Forwards only** (as many weights): 25.5 %. What follows helps to tell a sound.
+# - **16 at a time**, in about the same seconds: 20.2 %. That makes 300 updates; one at
+#   a time makes 2,880. After 480 of them it stands at 33.3 %: each update is worth
+#   less, but they are many.
+# - A **beam search** follows the eight best beginnings at once and adds up the paths
+#   that read alike ([going deeper](going_deeper/Speech_Further.ipynb)).
 #
-# **Where does it write?** Here is the second and a half after the first pause, with the
-# times that it was never told.
+# **Where does it write?** Here is a second and a half, with lines at the times that it
+# was never told.
 
 # %%
 p, _ = listen(model, x_validation[0])
@@ -432,13 +467,62 @@ fig, ax = plt.subplots()
 ax.plot(middles, p[:, 0], color=plotting.PALE, label="blank")
 for k in set(said[0]):
     ax.plot(middles, p[:, k], color=plotting.ORANGE)
-for end in validation[2][0]:
+for k, end in zip(said[0], validation[2][0]):
     ax.axvline(end, color=plotting.GREY, linewidth=0.5)
-ax.set(xlim=(0.3, 1.8), xlabel="seconds", ylabel="probability")
+    ax.text(end - 0.01, 1.03, labels[k - 1], ha="right", fontsize=10, clip_on=True)
+ax.set(xlim=(0.3, 1.8), ylim=(0, 1.1), xlabel="seconds", ylabel="probability")
+ax.legend()
 plotting.show(fig, "speech_spikes")
 
+# %% tags=["claims"]
+_spikes = []  # seconds from each spike to the nearest stretch with that label
+for _x, _y, _end in zip(x_validation, y_validation, validation[2]):
+    _p, _ = listen(model, _x)
+    _best = _p.argmax(dim=1).tolist()
+    _start = np.append(0, _end[:-1])
+    for _t in range(1, len(_best)):
+        if _best[_t] > 0 and _best[_t] != _best[_t - 1]:
+            _now = (_t + 0.5) / 25
+            _off = np.maximum(np.maximum(_start - _now, _now - _end), 0)
+            _same = _y.numpy() == _best[_t]
+            if _same.any():
+                _spikes.append(_off[_same].min())
+assert np.mean(np.array(_spikes) < 0.041) > 0.8, f"{np.mean(np.array(_spikes) < 0.041)}"
+
 # %% [markdown]
-# PLACEHOLDER end
+# A short **spike** for each sound, mostly where it is said, and blanks between.
+#
+# **What does it mix up?** Nearly always vowels without stress, which sound much alike
+# in Russian ([list](going_deeper/Speech_Further.ipynb)).
+#
+# **Another voice.** One man taught it. Lift the tones that his mouth favours by a
+# tenth, as if somebody smaller spoke: 46 % errors. Trained on three such voices, in as
+# many updates, it makes 22.0 % on his own and 22.6 % on that one.
+#
+# ### Questions
+#
+# 1. In how few frames can a network write *a a b*?
+#
+# <details><summary>Answer</summary>
+#
+# In four: *a – a b*. With fewer the chance is 0 and the loss infinite.
+#
+# </details>
+#
+# 2. A network learns from one speaker, and is tested on other sentences of his. What
+# does its score not tell?
+#
+# <details><summary>Answer</summary>
+#
+# How it hears anybody else.
+#
+# </details>
+#
+# ## Summary
+#
+# - Sound becomes frames: spectrum, mel bands, MFCC.
+# - CTC needs to know what was said, not when: it sums over all paths that read so.
+# - Errors are counted by the edit distance.
 #
 # **Next:** [lesson 03.4](4_Music.ipynb) composes.
 
@@ -461,6 +545,7 @@ COMPARED = [
     ("CTC", "MLP, HMM"),
     ("CTC", "CTC, forwards only"),
     ("CTC", "CTC, 16 at a time"),
+    ("CTC, beam of 8", "CTC"),
 ]
 
 
@@ -521,7 +606,7 @@ def best_row(log_p, scale, weight, bonus):
     return row[::-1]
 
 
-GRID = list(itertools.product((0.4, 0.7, 1.0, 1.5), (0.7, 1.0, 1.4), (0.0, 1.0, 2.0)))
+GRID = list(itertools.product((1.0, 1.5, 2.0, 2.5), (1.0, 1.4), (1.0, 2.0, 3.0)))
 
 
 def merged(p):
@@ -577,21 +662,18 @@ def classifier(units, width, epochs, lr):
     return lambda one: model(around(one, width)).log_softmax(dim=1)
 
 
-SIMPLE = {
-    "softmax, HMM": itertools.product([0], [3, 5], [4, 8], [2e-3, 5e-3]),
-    "MLP, HMM": itertools.product([256, 512], [3, 5], [8], [3e-3]),
-}
+# Units, frames on each side, epochs, learning rate. Tried on the validation part: 3 and
+# 5 frames on each side; no units, 256, 512 and 1,024; 4, 8 and 16 epochs.
+SIMPLE = {"softmax, HMM": (0, 5, 8, 5e-3), "MLP, HMM": (1024, 5, 8, 3e-3)}
 
 
 @functools.cache
 def simple_models():
-    """name -> the best on the validation part, and its settings."""
-    found = {}
-    for name, tries in SIMPLE.items():
-        tries = [(options, with_markov(classifier(*options))) for options in tries]
-        options, best = min(tries, key=lambda one: one[1][0])
-        found[name] = best, options
-    return found
+    """name -> scores and settings of the HMM, and the settings of the classifier."""
+    return {
+        name: (with_markov(classifier(*options)), options)
+        for name, options in SIMPLE.items()
+    }
 
 
 def of_bigrams(frames):
@@ -619,6 +701,33 @@ def baselines():
         found[name] |= {"scale, weight, bonus": best[4], "merged": round(best[3], 2)}
         found[name] |= {"validation": round(best[0], 2), "test": round(best[1], 2)}
     return found
+
+
+def beam_search(p, width=8, least=0.001, follows=None, power=0.5, bonus=1.5):
+    """The best reading of p (T, K), and its chance; `follows` (K, K) may have a say."""
+    beam, log_scale = {(): (1.0, 0.0)}, 0.0  # ends in a blank, in the last sound
+    for frame in p:
+        found = {}
+        for prefix, (blank, sound) in beam.items():
+            for k in np.flatnonzero(frame > least):
+                if k == 0:
+                    parts = [(prefix, (blank + sound) * frame[0], 0.0)]
+                elif prefix and k == prefix[-1]:
+                    again = (*prefix, k), 0.0, blank * frame[k]
+                    parts = [(prefix, 0.0, sound * frame[k]), again]
+                else:
+                    parts = [((*prefix, k), 0.0, (blank + sound) * frame[k])]
+                for new, a, b in parts:
+                    if follows is not None and len(new) > len(prefix) > 0:
+                        b = b * bonus * follows[prefix[-1], k] ** power
+                    old = found.get(new, (0.0, 0.0))
+                    found[new] = old[0] + a, old[1] + b
+        best = sorted(found.items(), key=lambda entry: -sum(entry[1]))[:width]
+        scale = sum(best[0][1])  # products of 200 numbers would be 0 for a computer
+        log_scale += np.log(scale)
+        beam = {new: (a / scale, b / scale) for new, (a, b) in best}
+    reading = max(beam, key=lambda prefix: sum(beam[prefix]))
+    return [int(k) for k in reading], np.log(sum(beam[reading])) + log_scale
 
 
 class OneWay(Listener):
@@ -711,7 +820,9 @@ def in_other_voices(model, part):
     return found
 
 
-def measure(seed, told=False, one_way=False, batch=1, voices=False, lr=0.005, epochs=6):
+def measure(
+    seed, told=False, one_way=False, batch=1, voices=False, beam=0, lr=0.005, epochs=6
+):
     """Phone error rates in percent, and of the test part what each recording adds."""
     torch.manual_seed(seed)
     if told:
@@ -729,6 +840,11 @@ def measure(seed, told=False, one_way=False, batch=1, voices=False, lr=0.005, ep
     heard = {
         part: [listen(model, one)[1] for one in own] for part, (own, _) in PARTS.items()
     }
+    if beam:
+        heard = {
+            part: [beam_search(listen(model, one)[0].numpy(), beam)[0] for one in own]
+            for part, (own, _) in PARTS.items()
+        }
     rate, each = rates(heard["test"], "test")
     found = {"validation": round(rates(heard["validation"], "validation")[0], 2)}
     found |= {"test": round(rate, 2), "_items": each.tolist()}
@@ -749,7 +865,8 @@ MEASURE = {
         "lr": [0.01, 0.015, 0.02],
         "choose_seeds": 1,
     },
-    "CTC, as few updates": {"epochs": 1},
+    "CTC, one epoch": {"epochs": 1},
+    "CTC, beam of 8": {"beam": 8},
     "CTC, three voices": {"voices": True, "epochs": 2},
 }
 
