@@ -154,6 +154,8 @@ def test_prints_do_not_know_the_key(lesson):
     frames = np.array([[60, 55, 52, 48], [62, 55, 53, 47], [64, 60, 55, 48]])
     assert lesson.prints(frames, many=2) == lesson.prints(frames + 3, many=2)
     assert len(lesson.prints(frames, many=2)) == 2
+    held = np.array([[60, 55, 52, 48]] * 2 + [[62, 55, 53, 47]])
+    assert len(lesson.prints(held, many=2)) == 1  # one chord held is no run
     assert lesson.prints(frames, many=2)[1] == (0, -7, -9, -15, 2, -2, -7, -14)
 
 

@@ -628,7 +628,7 @@ assert _slide["both"]["low"][23] > _slide["persistence"], "the cheat fails at mo
 #
 # The stress results come from one American dictionary and small networks. *Awarded* in
 # the test part is easier, as *award* was in training. This **leakage** lifts the
-# two-way score of words by about one in a hundred (going deeper, section 4).
+# two-way score by about one in a hundred (going deeper, section 4).
 #
 # **Next:** a race of all layers, then [speech](../03_RNN_in_Use/3_Speech_Recognition.ipynb).
 

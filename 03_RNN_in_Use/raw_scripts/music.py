@@ -12,7 +12,7 @@
 # About 60 minutes. **You will be able to**
 #
 # - turn four voices into numbers, and numbers into sound;
-# - train a network on many keys at once, and score it beside counts;
+# - train a network in many keys at once, and score it beside counts;
 # - let it compose, and find out what it copied.
 #
 # You need lessons 02.4 and 03.1.
@@ -46,10 +46,11 @@ from utils.exercises import music as checks
 # %% [markdown]
 # ## 1 · A chorale as a grid
 #
-# Johann Sebastian Bach wrote hymns for four voices: soprano, alto, tenor and bass, from
-# high to low. We look at them once in a **quarter note**: a **frame** is what the four
-# sing then, four numbers. A pitch is its MIDI number: 60 is middle C, one more is a
-# semitone higher, 12 more an octave. 0 is a rest. (Faster notes between are lost.)
+# Johann Sebastian Bach set hymn tunes for four voices, from high to low: soprano, alto,
+# tenor and bass. We look once in a **quarter note**: a **frame** is what the four sing
+# then, four numbers. A pitch is its MIDI number: 60 is middle C, one more is a semitone
+# higher, 12 more an octave. 0 is a rest. (Faster notes are lost, and whether a note is
+# held or struck again.)
 
 # %%
 set_up(seed=0)
@@ -186,11 +187,12 @@ def symbols(frames, k=0):
 # %% [markdown]
 # ## 3 · Models that count
 #
-# Lesson 03.1 wrote Kneser-Ney's discount out. Here it works the same, for each voice:
-# a discount off each count goes to the shorter context. Which contexts? First the
-# voice's own last note; then what the voices above sing now; then the whole last chord.
-# We tuned eight such models in twelve keys on the validation part, and mixed them, as
-# in lesson 03.1.
+# Lesson 03.1 wrote Kneser-Ney's discount out. Here it works the same, for each voice: a
+# discount off each count goes to the shorter context. A context grows step by step: the
+# voice's own last notes; with them what the voices above sing now; with them the whole
+# last chord. We tuned eight such models in twelve keys on the validation part, and
+# mixed them with weights that are best there. (The weakest of all: each voice repeats
+# its note.)
 #
 # **Predict before you run.** A model that knows nothing pays $4 \ln 60 = 16.4$ nats a
 # frame. How much do the best counts leave: 12, 8 or 5?
@@ -204,20 +206,22 @@ print(f"all eight, mixed: {file['baselines']['counts, mixed']['test']:.2f}")
 # %% tags=["claims"]
 _simple = {name: one["test"] for name, one in file["baselines"].items()}
 _steps = [_simple[n] for n in ("own notes", "own notes, above", "last chord")]
-assert _steps[0] - 1.5 > _steps[1] > _steps[2] + 1, f"each step helps much: {_steps}"
+assert _steps[0] - 1 > _steps[1] > _steps[2] + 1, f"each step helps much: {_steps}"
+assert abs(file["baselines"]["counts, mixed"]["validation"] - 4.86) < 0.006, "4.86"
 assert _simple["counts, mixed"] < _simple["last chord"] - 0.3, "the mix is best by far"
 assert abs(_simple["last chord, one key"] - 5.94) < 0.006, "in one key: 5.94"
 
 # %% [markdown]
-# The voices above say much, and the last chord says much more. In one key instead of
-# twelve it would cost 5.94. The mix is **the score to beat**.
+# The voices above help much, and so does the last chord. (In one key instead of twelve
+# it would cost 5.94.) The mix is **the score to beat**; on the validation part it is
+# 4.86.
 #
 # ### Exercise 3.1 · Challenge: a melody
 #
 # Now one voice alone. Write `next_note(heard, seen)`: `heard` is the list of the
 # soprano's symbols so far, at least one; `seen` $(N,)$ has the symbols of many sopranos
-# in a row. Return the probabilities $(60,)$ of the next one. The last note alone gives
-# 1.98 nats a note on tunes that are not in `seen`. Below 1.93?
+# in their own keys, all in a row. Return the probabilities $(60,)$ of the next one. The
+# last note alone gives 1.98 nats a note on tunes that are not in `seen`. Below 1.93?
 
 
 # %%
@@ -251,9 +255,10 @@ checks.next_note(next_note)
 #
 # ## 4 · A network
 #
-# An LSTM reads the frames that are over, a table for each voice. Four **heads** answer,
-# one a voice. A head gets the LSTM's state and the notes of the voices above it in
-# *this* frame ([slide 12](concepts/README.md#slide-12)).
+# An LSTM reads the past frames; each voice has its own embedding table. Four **heads**
+# answer, one a voice. A head gets the LSTM's state and the notes of all voices above it
+# in *this* frame ([slide 13](concepts/README.md#slide-13)). `nn.ModuleList` is a list
+# of layers.
 
 
 # %%
@@ -295,10 +300,10 @@ def fit(model, grids, epochs=40, keys=range(-5, 7)):
         for rows in torch.randperm(len(grids)).split(4):
             moves = [keys[k] for k in torch.randint(len(keys), (len(rows),))]
             own = [torch.tensor(symbols(grids[i], k)) for i, k in zip(rows, moves)]
-            x = nn.utils.rnn.pad_sequence(own, True)  # (B, T, 4)
-            y = nn.utils.rnn.pad_sequence(own, True, -1).flatten()  # -1: padding
+            x = nn.utils.rnn.pad_sequence(own, batch_first=True)  # (B, T, 4)
+            y = nn.utils.rnn.pad_sequence(own, batch_first=True, padding_value=-1)
             logits = model.train()(x).flatten(0, 2)
-            loss = nn.functional.cross_entropy(logits, y, ignore_index=-1)
+            loss = nn.functional.cross_entropy(logits, y.flatten(), ignore_index=-1)
             adam.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -313,7 +318,8 @@ def network_p(model, frames):
     x = torch.tensor(symbols(frames))[None]
     with torch.no_grad():
         p = model(x).softmax(dim=3)  # (1, T, 4, 60)
-    return p.gather(3, x[..., None])[0, :, :, 0].double().numpy()
+    p = p.gather(3, x[..., None])  # at each place, of the note that came
+    return p[0, :, :, 0].double().numpy()
 
 
 torch.manual_seed(0)
@@ -345,26 +351,26 @@ _gap = _simple["counts, mixed"] - _nets["network"].mean()
 assert abs(_gap - 0.19) < 0.006, f"ahead of the mixed counts: {_gap:.3f}"
 assert _simple["last chord"] - _nets["network"].mean() > 0.5, "half a nat"
 assert abs(network.mean() - np.mean(file["scores"]["network"]["validation"])) < 0.12
-assert abs(_nets["network, one key"].mean() - 7.06) < 0.006, "one key: 7.06"
+assert abs(_nets["network, one key"].mean() - ONEKEY) < 0.006, "one key"
 assert abs(np.mean(both) - 4.37) < 0.006, "mixed with the counts: 4.37"
 
 # %% [markdown]
 # - The network is half a nat ahead of the best single table, and 0.19 ahead of all
-#   eight mixed: clear (seeds and pieces, three comparisons, as in lesson 02.3). The bar
-#   matters: beside a weak one it would look like a wonder.
-# - **Mixed with the counts** it comes to 4.37. Each knows something that the other does
-#   not.
-# - **In one key** it costs 7.06, and even the counts in one key, 5.94, are ahead. A
-#   network needs many examples; here transposition makes them.
+#   eight mixed: clear (seeds and pieces, as in lesson 02.3). Beside one table alone it
+#   would look much better than it is.
+# - **Mixed with the counts** it comes to 4.37, also clear. Perhaps each knows something
+#   that the other does not; but any mix of two good models gains a little.
+# - **In one key** it overfits soon. With the best number of epochs for that, chosen on
+#   the validation part, it costs ONEKEY: twelve keys are worth more than a change of
+#   model.
 #
-# Elsewhere you will read 8.1 to 8.5 nats for such chorales (Bai and others, 2018): with
-# other pieces, another split and 88 notes scored one by one. Do not compare.
+# (Scores that you read elsewhere are for other pieces, splits and notes: do not compare
+# them with these.)
 #
 # ## 5 · It composes
 #
-# Draw the soprano, then the alto that fits it, the tenor, the bass
-# ([slide 13](concepts/README.md#slide-13)); read the new frame; go on. The
-# **temperature** is that of lesson 02.4.
+# Draw the soprano, then the alto that fits it, the tenor, the bass; read the new frame;
+# go on. The **temperature** is that of lesson 02.4.
 
 
 # %%
@@ -392,21 +398,25 @@ print(*drawn[:4])
 play(drawn)
 
 # %% [markdown]
-# (You hear twelve seconds of chords that mostly fit; they rarely come to an end.)
+# (You hear twelve seconds of chords, most of which fit together.)
 #
-# **Did it copy?** Take all runs of four frames, in any key: which stand in the
-# training part? The same count for real pieces of the validation part says how much
-# is common to all chorales.
+# **Did it copy?** Take all runs of four frames, in any key, that are more than one held
+# chord: which stand in the training part? The same share of the validation part, where
+# there are other tunes, says what chorales have in common.
 #
-# **Predict before you run.** Which copies more: the network or Bach? And at a lower
-# temperature?
+# **Predict before you run.** Which share is larger: that of drawn pieces, or that of
+# the real ones? And at a lower temperature?
 
 
 # %%
 def prints(frames, many=4):
-    """All runs of so many frames, counted from their first soprano note."""
-    starts = range(len(frames) - many + 1)
-    return [tuple((frames[t : t + many] - frames[t, 0]).flatten()) for t in starts]
+    """All runs of so many frames that are not one chord, held, in no key."""
+    found = []
+    for t in range(len(frames) - many + 1):
+        run = frames[t : t + many]
+        if (run != run[0]).any():
+            found.append(tuple((run - run[0, 0]).flatten()))
+    return found
 
 
 def copies(grids):
@@ -416,18 +426,19 @@ def copies(grids):
 
 known = {run for frames in train for run in prints(frames)}
 print(f"Bach, validation: {copies(validation):.1%} of the runs are copies")
-songs = {t: [compose(model, 48, t, seed) for seed in range(10)] for t in (0.5, 0.8, 1)}
+songs = {t: [compose(model, 48, t, seed) for seed in range(20)] for t in (0.5, 0.8, 1)}
 for temperature, grids in songs.items():
     print(f"drawn at temperature {temperature}: {copies(grids):.1%}")
 
 # %% tags=["claims"]
 _share = {t: copies(grids) for t, grids in songs.items()}
-assert abs(_share[0.8] - copies(validation)) < 0.06, f"about as often as Bach: {_share}"
-assert _share[0.5] > 0.3 and _share[1] < _share[0.8], f"half of them: {_share}"
+_real = copies(validation)
+assert abs(_share[0.8] - _real) < 0.06, f"at 0.8 about as often: {_share}, {_real:.3f}"
+assert _share[0.5] > 2 * _share[0.8] > 2 * _share[1], f"more when colder: {_share}"
 
 # %% [markdown]
-# At 0.8 it repeats its pieces about as often as Bach repeats himself. At 0.5, where it
-# takes the likeliest notes, about half of the runs are copies: safe, and not new.
+# At 0.8 drawn pieces share about as many runs with the training part as other chorales
+# by Bach do. When it is colder, it takes the likeliest notes, and copies more.
 #
 # ## 6 · Real or drawn?
 #
@@ -451,7 +462,7 @@ right = sum(guess == answer for guess, answer in zip(guesses, answers))
 print(f"{right} of {len(guesses)} right")
 
 # %% [markdown]
-# By guessing you get three. Six right is luck in one of 20 cases.
+# By guessing you get about three.
 #
 # ### Questions
 #
@@ -477,7 +488,7 @@ print(f"{right} of {len(guesses)} right")
 #
 # - Several voices: read them all, answer one after the other, each seeing those before.
 # - Move the training pieces through twelve keys, and split by families.
-# - Tune the counts, too: mixed, they came close to the network.
+# - Tune the counts, too: mixed, they came close.
 #
 # This was the last lesson of this topic. What lies beyond recurrent networks comes in
 # topic 04.
@@ -649,10 +660,10 @@ def of_pieces(p):
     return np.array([-np.log(one).sum() / mean_length for one in p])
 
 
-def measure(seed, one_key=False):
+def measure(seed, one_key=False, epochs=40):
     """Nats a frame, alone and mixed with the counts."""
     torch.manual_seed(seed)
-    model = fit(Choir(), train, keys=[0] if one_key else KEYS)
+    model = fit(Choir(), train, epochs, keys=[0] if one_key else KEYS)
     p = {part: [network_p(model, f) for f in held] for part, held in HELD.items()}
     found = {part: round(nats(p[part]), 3) for part in HELD}
     found["by voice"] = (
@@ -669,7 +680,14 @@ def measure(seed, one_key=False):
 
 # Tried by hand on the validation part, seed 0, about 15 runs: units, hidden layers of
 # the heads, dropout, learning rate, how many at a time, averaged weights, a GRU.
-MEASURE = {"network": {}, "network, one key": {"one_key": True}}
+MEASURE = {
+    "network": {},
+    "network, one key": {
+        "one_key": True,
+        "epochs": [5, 8, 12, 16],  # it overfits soon
+        "choose_seeds": 1,
+    },
+}
 
 
 def luck(items):

@@ -201,8 +201,8 @@ next_note = Challenge(
             """,
         ),
         Miss(
-            "The last note alone is not enough. Look at two, and let the last one "
-            "alone have a say where two were seldom seen.",
+            "One note is not enough, and runs of three are seldom seen before. Look at "
+            "two, and let the last one alone have a say where two were seldom seen.",
             lambda score: not found["zero"] and 1.93 < score <= 2.3,
             """
             def next_note(heard, seen):
