@@ -351,7 +351,8 @@ assert _nets["network, one key"].min() > _simple["counts, mixed"], "worse than t
 _gap = _simple["counts, mixed"] - _nets["network"].mean()
 assert abs(_gap - 0.19) < 0.006, f"ahead of the mixed counts: {_gap:.3f}"
 assert _simple["last chord"] - _nets["network"].mean() > 0.5, "half a nat"
-assert abs(network.mean() - np.mean(file["scores"]["network"]["validation"])) < 0.12
+_five = np.mean(file["scores"]["network"]["validation"])
+assert abs(network.mean() - _five) < 0.12, f"like the five of the file: {_five:.3f}"
 assert abs(_nets["network, one key"].mean() - 5.03) < 0.006, "one key: 5.03"
 assert abs(np.mean(both) - 4.37) < 0.006, "mixed with the counts: 4.37"
 
@@ -433,12 +434,12 @@ for temperature, grids in songs.items():
 # %% tags=["claims"]
 _share = {t: copies(grids) for t, grids in songs.items()}
 _real = copies(validation)
-assert abs(_share[0.8] - _real) < 0.06, f"at 0.8 about as often: {_share}, {_real:.3f}"
+assert _share[0.8] < _real + 0.02, f"at 0.8 no more than Bach: {_share}, {_real:.3f}"
 assert _share[0.5] > 2 * _share[0.8] > 2 * _share[1], f"more when colder: {_share}"
 
 # %% [markdown]
-# At 0.8 drawn pieces share about as many runs with the training part as other chorales
-# by Bach do. When it is colder, it takes the likeliest notes, and copies more.
+# At 0.8 drawn pieces share no more runs with the training part than other chorales by
+# Bach do. When it is colder, it takes the likeliest notes, and copies more.
 #
 # ## 6 · Real or drawn?
 #

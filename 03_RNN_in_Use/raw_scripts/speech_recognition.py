@@ -113,8 +113,8 @@ plotting.show(fig, "speech_frames")
 
 # %% [markdown]
 # The dark lines of the spectrum are the overtones; where they are darkest, the mouth
-# favours them. In the mel bands you still see two dark tracks part. The MFCC we cannot
-# read; a network can learn to.
+# favours them. In the mel bands you still see two dark tracks part. The MFCC only a
+# network can read.
 #
 # ## 2 · What was said, but not when
 #
@@ -508,13 +508,21 @@ assert np.mean(np.array(_spikes) < 0.041) > 0.8, f"{np.mean(np.array(_spikes) < 
 # errors. Trained on three voices, his own and two made from it, in as many updates, it
 # makes 22.0 % on his own and 22.6 % on that one.
 #
-# ### Question
+# ### Questions
 #
-# In how few frames can a network write *a a b*?
+# 1. In how few frames can a network write *a a b*?
 #
 # <details><summary>Answer</summary>
 #
-# In four: *a – a b*. With fewer the chance is 0 and the loss infinite.
+# In four: *a – a b*.
+#
+# </details>
+#
+# 2. Why does CTC need no times?
+#
+# <details><summary>Answer</summary>
+#
+# It sums over all of them.
 #
 # </details>
 #
@@ -522,7 +530,6 @@ assert np.mean(np.array(_spikes) < 0.041) > 0.8, f"{np.mean(np.array(_spikes) < 
 #
 # - Sound becomes frames: spectrum, mel bands, MFCC.
 # - CTC needs to know what was said, not when: it sums over all paths that read so.
-# - Errors are counted by the edit distance.
 #
 # **Next:** [lesson 03.4](4_Music.ipynb) composes.
 
