@@ -630,7 +630,8 @@ assert _slide["both"]["low"][23] > _slide["persistence"], "the cheat fails at mo
 # the test part is easier, as *award* was in training. This **leakage** lifts the
 # two-way score by about one in a hundred (going deeper, section 4).
 #
-# **Next:** a race of all layers, then [speech](../03_RNN_in_Use/3_Speech_Recognition.ipynb).
+# **Next:** a race of all layers, then
+# [speech](../03_RNN_in_Use/3_Speech_Recognition.ipynb).
 
 # %% tags=["measure"]
 # The rules and the leak are shown in going_deeper/A_Clean_Leak_Test.ipynb.
