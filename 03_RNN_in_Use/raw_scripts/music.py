@@ -187,8 +187,9 @@ def symbols(frames, k=0):
 # %% [markdown]
 # ## 3 · Models that count
 #
-# Lesson 03.1 wrote Kneser-Ney's discount out. Here it works the same, for each voice: a
-# discount off each count goes to the shorter context. A context grows step by step: the
+# As in lesson 03.1, for each voice: a discount off each count goes to the shorter
+# context. (But here every context counts how often a note came, not after how many
+# kinds, as Kneser-Ney's shorter ones do.) A context grows step by step: the
 # voice's own last notes; with them what the voices above sing now; with them the whole
 # last chord. We tuned eight such models in twelve keys on the validation part, and
 # mixed them with weights that are best there. (The weakest of all: each voice repeats

@@ -59,16 +59,16 @@ def _held_out():
 
 
 def _phone_error(answer):
-    wrong = total = neighbours = 0
+    wrong = total = neighbours = many = 0
     for p, said in _held_out():
         heard = [int(sound) for sound in answer(p.copy())]
         if any(sound not in range(p.shape[1]) for sound in heard):
             raise ValueError(f"the numbers of the labels go from 0 to {p.shape[1] - 1}")
         wrong += edit_distance(heard, said)
         total += len(said)
-        seen["heard"] = seen.get("heard", 0) + len(heard)
+        many += len(heard)
         neighbours += sum(a == b for a, b in pairwise(heard))
-    seen["many"], seen["neighbours"] = seen.pop("heard") / total, neighbours / total
+    seen["many"], seen["neighbours"] = many / total, neighbours / total
     return 100 * wrong / total
 
 
