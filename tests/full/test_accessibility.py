@@ -37,7 +37,7 @@ def judge(chromium, text, tmp_path):
     places = "{exclude: [['.input']]}"
     found = tab.evaluate(f"options => axe.run({places}, options)", options)
     tab.close()
-    assert len(found["passes"]) > 10  # it did look at the page
+    assert len(found["passes"]) > 5  # it did look at the page
     return {
         rule["id"]: [node["html"][:200] for node in rule["nodes"]]
         for rule in found["violations"]
