@@ -31,7 +31,9 @@ SCRIPTS = [path for path in SCRIPTS if path.stem != "pytorch_in_ten_minutes"]
 CELL = re.compile(r"^# %%(.*)\n((?:(?!# %%).*\n)*)", re.MULTILINE)
 FOLDED = re.compile(r"<summary>Solution.*?\n```python\n(.*?)```\n(.*?)</details>", re.S)
 # What an answer finds in its lesson: imports, and what one solution takes over.
-NAMES = re.compile(r"^(?:import |from (?!utils)|squared_error = ).*", re.MULTILINE)
+NAMES = re.compile(
+    r"^(?:import |from (?!utils(?!\.spelling))|squared_error = ).*", re.MULTILINE
+)
 as_in_a_cell = CachingCompiler().cache  # so that errors know the lines that were typed
 
 

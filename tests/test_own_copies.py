@@ -48,7 +48,9 @@ def prose(name, text):
     if not name.endswith(".ipynb"):
         return text
     cells = json.loads(text)["cells"]
-    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    return "\n".join(
+        "".join(c["source"]) for c in cells if c["cell_type"] == "markdown"
+    )
 
 
 def test_every_link_in_the_copies_leads_somewhere_and_no_output_is_left():

@@ -43,6 +43,8 @@ LESSONS = {
     "03_RNN_in_Use/raw_scripts/who_speaks.py": "2_Who_Speaks",
     "03_RNN_in_Use/raw_scripts/speech_recognition.py": "3_Speech_Recognition",
     "03_RNN_in_Use/raw_scripts/music.py": "4_Music",
+    "04_Beyond_RNN/raw_scripts/encoder_decoder.py": "1_Encoder_Decoder",
+    "04_Beyond_RNN/raw_scripts/attention.py": "2_Attention",
 }
 # What is beside the path: script -> notebook, and the script of the lesson it deepens.
 DEEPER = {
@@ -85,6 +87,14 @@ DEEPER = {
     "03_RNN_in_Use/going_deeper/raw_scripts/speech_further.py": (
         "Speech_Further",
         "03_RNN_in_Use/raw_scripts/speech_recognition.py",
+    ),
+    "04_Beyond_RNN/going_deeper/raw_scripts/letters_and_sounds.py": (
+        "Letters_and_Sounds",
+        "04_Beyond_RNN/raw_scripts/encoder_decoder.py",
+    ),
+    "04_Beyond_RNN/going_deeper/raw_scripts/rivals_of_attention.py": (
+        "Rivals_of_Attention",
+        "04_Beyond_RNN/raw_scripts/attention.py",
     ),
 }
 # Where the course lives on GitHub, OWNER/NAME. `--repository` writes it here.
