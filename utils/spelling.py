@@ -106,14 +106,17 @@ def truth_loss(model, words, rows):
     return nn.functional.cross_entropy(scores, wanted, ignore_index=0)
 
 
-def train(model, words, rows, epochs, lr, size=64, loss=truth_loss):
+def train(model, words, rows, epochs, lr, size=64, warm=0.3, loss=truth_loss):
     """The training of lesson 04.1: Adam, one cycle of the learning rate.
 
-    loss(model, words, rows) is the mean over one batch of `size` words.
+    warm  in which share of the training the learning rate rises; then it falls
+    loss  loss(model, words, rows) is the mean over one batch of `size` words
     """
     adam = torch.optim.Adam(model.parameters())
     steps = epochs * len(words.batches(rows, size))
-    plan = torch.optim.lr_scheduler.OneCycleLR(adam, lr, total_steps=steps)
+    plan = torch.optim.lr_scheduler.OneCycleLR(
+        adam, lr, total_steps=steps, pct_start=warm
+    )
     model.train()
     for _ in tqdm(range(epochs), desc="training", unit="epoch", leave=False):
         for some in words.batches(rows, size):

@@ -112,7 +112,8 @@ def look():
     torch.manual_seed(0)
     model = Looking()
     with torch.enable_grad():
-        train(model, words, words.train, epochs=12, lr=0.009, size=128)
+        options = {"epochs": 12, "lr": 0.013, "size": 128, "warm": 0.1}
+        train(model, words, words.train, **options)
     x = words.to_letters(WORD)
     symbols = speak(model, x)
     said = words.to_sounds(symbols[0])

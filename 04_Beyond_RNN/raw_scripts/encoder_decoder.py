@@ -399,7 +399,7 @@ plotting.show(fig, "encoder_lengths")
 
 # %%
 print("wrong sounds: training  test")
-for name in ("one vector", "one vector, 40 epochs"):
+for name in ("one vector", "one vector, 30 epochs"):
     net = file["scores"][name]
     for part in ("train", "test"):
         print(f"{np.mean(net[part], axis=0)[0]:18.1f}", end="")
@@ -782,7 +782,7 @@ def measure(seed, epochs=12, lr=0.006, beam=0, by_stem=False):
 
 MEASURE = {
     "one vector": {"lr": [0.003, 0.006, 0.012], "choose_seeds": 1},
-    "one vector, 40 epochs": {"epochs": 40},
+    "one vector, 30 epochs": {"epochs": 30},
     "one vector, beam of 5": {"beam": 5},
     "one vector, by stem": {"by_stem": True},
 }

@@ -37,7 +37,7 @@ def test_folder_is_up_to_date(source):
 def test_pictures_stay_off_the_margins_and_gallery_and_lessons_find_them(source):
     slides = json.loads((source.parent / "alt.json").read_text(encoding="utf-8"))
     text = (source.parent / "README.md").read_text(encoding="utf-8")
-    assert len(SOURCES) == 3 and len(slides) == len(built(source).pages) >= 6
+    assert len(SOURCES) == 4 and len(slides) == len(built(source).pages) >= 6
     for number, slide in enumerate(slides, 1):
         picture = (source.parent / f"{number}.PNG").read_bytes()
         assert len(picture) <= 250_000 and slide["file"] == f"{number}.PNG"
