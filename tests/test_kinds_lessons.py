@@ -18,7 +18,7 @@ FROM_01 = "01_Introduction_to_RNN/raw_scripts"
 RUN = {"draw_word", "layer_times", "inference", "simple_models", "chosen_ar"}
 RUN |= {"score_counts", "found_among", "gates_of", "times", "overview"}
 RUN |= {"NoLayer", "ngram_answers", "luck", "baselines", "measure", "stored_in"}
-RUN |= {"in_other_voices", "classifier"}
+RUN |= {"in_other_voices", "classifier", "show_looks"}
 
 
 def functions(script):
@@ -44,6 +44,9 @@ SHARED = {
     "next_word, words_further": "count discounts modified_p mix cache_p perplexity",
     "speech_recognition, speech_further": "Listener train listen beam_search prepare "
     "other_voice",
+    "encoder_decoder, letters_and_sounds": "arcs expected learn_pairs align Joint",
+    "attention, rivals_of_attention": "attend Looking Additive Transformer Labels "
+    "ctc_loss say_labels",
 }
 SETTINGS = {"RULES", "ENDINGS", "stems", "related", "relatives", "size", "family"}
 SETTINGS |= {"others", "order", "(train, validation, test)", "RATES"}

@@ -79,7 +79,7 @@ class Scores:
         if len(said) == 0 or said[0] != START:
             raise ValueError(f"said must begin with START ({START}), not {said!r:.60}")
         scores = torch.tensor(self.table[int(said[-1])])  # (42,)
-        if len(said) > self.ends:
+        if len(said) > self.ends and END not in said:
             scores[END] = 99.0
         return scores
 
