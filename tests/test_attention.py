@@ -122,15 +122,17 @@ def test_all_rivals_are_as_large(lesson):
 
 def test_additive_scores_are_a_small_network(lesson):
     torch.manual_seed(0)
-    model = lesson.Additive()
-    steps, memory = torch.randn(2, 3, 93), torch.randn(2, 4, 94)
-    seen, weights = model.look(steps, memory)
+    model, memory = lesson.Additive(), torch.randn(2, 4, 94)
+    given, state = torch.tensor([[1, 2, 3], [4, 5, 6]]), None
+    steps, _ = model.lstm(model.embed(given))
     scores = torch.zeros(2, 3, 4)
     for b, s, t in np.ndindex(2, 3, 4):
         fit = model.query(steps[b, s]) + model.key(memory[b, t])
         scores[b, s, t] = model.v(fit.tanh())
-    assert torch.allclose(weights, scores.softmax(dim=2), atol=1e-6)
-    assert torch.allclose(seen, weights @ memory, atol=1e-6)
+    by_hand = model.mix(torch.cat([steps, scores.softmax(dim=2) @ memory], dim=2))
+    answer, _ = model.decode(given, memory, state)
+    assert torch.allclose(model.weights, scores.softmax(dim=2), atol=1e-6)
+    assert torch.allclose(answer, model.out(by_hand.tanh()), atol=1e-6)
 
 
 def test_what_the_decoder_sees_enters_its_answer(lesson):

@@ -65,33 +65,27 @@ def attend(q, k, v, mask=None):
 
 
 class Looking(nn.Module):
-    def __init__(self, letters=27, symbols=42, units=47, decoder=93, size=48):
+    def __init__(self, units=47, decoder=93, size=48):
         super().__init__()
-        self.read = nn.Embedding(letters, 32)
+        self.read = nn.Embedding(27, 32)
         self.encoder = nn.LSTM(32, units, batch_first=True, bidirectional=True)
-        self.begin = nn.Linear(2 * units, 2 * decoder)
-        self.embed = nn.Embedding(symbols, 32)
+        self.begin, self.embed = nn.Linear(2 * units, 2 * decoder), nn.Embedding(42, 32)
         self.lstm = nn.LSTM(32, decoder, batch_first=True)
         self.query, self.key = nn.Linear(decoder, size), nn.Linear(2 * units, size)
         self.mix = nn.Linear(decoder + 2 * units, decoder)
-        self.out = nn.Linear(decoder, symbols)
+        self.out = nn.Linear(decoder, 42)
 
+    # Letters (B, T) -> the states at all letters (B, T, 2H); the decoder's first state.
     def encode(self, x):
-        """Letters (B, T) -> the states at all letters; the decoder's first state."""
-        memory, (h_n, _) = self.encoder(self.read(x))  # (B, T, 2H)
-        vector = torch.cat([h_n[0], h_n[1]], dim=1)
-        h, c = self.begin(vector).tanh().chunk(2, dim=1)
+        memory, (h_n, _) = self.encoder(self.read(x))
+        h, c = self.begin(torch.cat([h_n[0], h_n[1]], 1)).tanh().chunk(2, dim=1)
         return memory, (h[None].contiguous(), c[None].contiguous())
 
-    def look(self, steps, memory):
-        """What it sees after each step (B, S, 2H), and where (B, S, T)."""
-        return attend(self.query(steps), self.key(memory), memory)
-
+    # Symbols (B, S) -> scores for the next one (B, S, symbols), and the state.
     def decode(self, given, memory, state):
         steps, state = self.lstm(self.embed(given), state)  # (B, S, decoder)
-        seen, self.weights = self.look(steps, memory)
-        mixed = self.mix(torch.cat([steps, seen], dim=2)).tanh()
-        return self.out(mixed), state
+        seen, self.weights = attend(self.query(steps), self.key(memory), memory)
+        return self.out(self.mix(torch.cat([steps, seen], 2)).tanh()), state
 
     def forward(self, x, given):
         return self.decode(given, *self.encode(x))[0]
@@ -99,7 +93,7 @@ class Looking(nn.Module):
 
 # %% [markdown]
 # The older form (Bahdanau and others, 2015) adds query and key instead, and asks a
-# small network how well they fit. Only `look` changes.
+# small network how well they fit. The rest is as before.
 
 
 # %%
@@ -110,24 +104,29 @@ class Additive(Looking):
         super().__init__()
         self.v = nn.Linear(48, 1, bias=False)
 
-    def look(self, steps, memory):
+    def decode(self, given, memory, state):
+        steps, state = self.lstm(self.embed(given), state)
         both = self.query(steps)[:, :, None] + self.key(memory)[:, None]  # (B, S, T, D)
-        weights = self.v(both.tanh())[..., 0].softmax(dim=2)
-        return weights @ memory, weights
+        self.weights = self.v(both.tanh())[..., 0].softmax(dim=2)
+        seen = self.weights @ memory
+        return self.out(self.mix(torch.cat([steps, seen], 2)).tanh()), state
 
 
 # %%
-model = Additive()
-steps, memory = torch.randn(2, 3, 93), torch.randn(2, 5, 94)
-seen, where = model.look(steps, memory)
+model, memory = Additive(), torch.randn(2, 5, 94)
+given_two = torch.tensor([[1, 2, 3], [4, 5, 6]])
+model.decode(given_two, memory, None)
+steps, _ = model.lstm(model.embed(given_two))
 q, k = model.query(steps[1, 2]), model.key(memory[1])  # the last step of the second
-scores = torch.stack([model.v((q + one).tanh())[0] for one in k])
-by_hand = scores.softmax(dim=0) @ memory[1]
-print(f"largest difference from a loop: {(by_hand - seen[1, 2]).abs().max():.5f}")
+by_hand = torch.stack([model.v((q + one).tanh())[0] for one in k]).softmax(dim=0)
+off = (by_hand - model.weights[1, 2]).abs().max()
+print(f"largest difference from a loop: {off:.5f}")
 print("weights: products", weights_in(Looking()), "additive", weights_in(Additive()))
 
 # %% tags=["claims"]
-assert torch.allclose(by_hand, seen[1, 2], atol=1e-5), "the same as a loop over letters"
+assert torch.allclose(by_hand, model.weights[1, 2], atol=1e-5), (
+    "the same as a loop over letters"
+)
 assert weights_in(Additive()) - weights_in(Looking()) == 48, "one small layer more"
 
 # %% [markdown]
