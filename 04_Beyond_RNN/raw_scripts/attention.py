@@ -55,7 +55,7 @@ from utils.spelling import START, Words, speak, train
 # **query**, it is compared with every **key**, and you get a mixture of all **values**,
 # most of those whose keys fit best ([slide 6](concepts/README.md#slide-6)).
 #
-# ### By pencil
+# ### With a pencil
 #
 # Three letters have the keys (1, 0), (0, 1) and (1, 1), and the values 10, 20 and 30.
 # The query is (2, 0). A **score** is the sum of the products of query and key: the
@@ -114,8 +114,8 @@ checks.look_up(look_up)
 # ## 2 · Six lines
 #
 # Now many queries at once, one for each step of the decoder, in a batch. Two things are
-# new. The scores are divided by $\sqrt{D}$: sums of many products are large, and a
-# softmax of large numbers looks at one key only. And a **mask** says where a query may
+# new. The scores are divided by $\sqrt{D}$: sums of many products lie far apart, and
+# their softmax looks at one key only. And a **mask** says where a query may
 # look: not at padding.
 
 
@@ -162,7 +162,8 @@ assert largest[0] > 0.9 and largest[1] < 0.3, f"one key only, undivided: {larges
 # A decoder may also look at its own earlier steps, but not at later ones: they would be
 # the answer. Write `may_look(lengths)`: the lengths $(B,)$ of sequences in a padded
 # batch; $T$ is the largest of them. Return $(B, T, T)$: True where step $s$ (the second
-# axis) may look at step $t$ (the third): not later than $s$, and no padding.
+# axis) may look at step $t$ (the third): if $t$ is not later than $s$, and no padding.
+# (Rows of padding, where $s$ is too large, are treated like the others.)
 
 
 # %%
@@ -190,7 +191,7 @@ checks.may_look(may_look)
 #
 # </details>
 #
-# **Many heads.** One softmax looks mostly at one place. **Multi-head attention**
+# **Many heads.** One softmax gives one mixture. **Multi-head attention**
 # (Vaswani and others, 2017) does several small ones side by side. Each sees the vectors
 # through layers of its own, and a last layer mixes their answers.
 
@@ -216,10 +217,10 @@ assert (_theirs == 0).all(), "0 in PyTorch"
 # %% [markdown]
 # ## 3 · A decoder that looks back
 #
-# Same task, same words, same training as in lesson 04.1. What is new: the memory of the
-# encoder is not one vector but its states at all letters, $(B, T, 2H)$. After each of
-# its steps the decoder looks there. Its state makes the query, the encoder's states are
-# values, and make the keys (Luong and others, 2015).
+# Same task, same words, trained as long as in lesson 04.1. What is new: the memory of
+# the encoder is not one vector but its states at all letters, $(B, T, 2H)$. After each
+# of its steps the decoder looks there. Its state makes the query, the encoder's states
+# are values, and make the keys (after Luong and others, 2015).
 
 # %%
 plotting.show_slide(HERE, 7)
@@ -257,7 +258,8 @@ class Looking(nn.Module):
 # No mask: in a batch all words have equally many letters.
 #
 # **Predict before you run.** The network with one vector got 19 % of the sounds wrong,
-# at the same size and in the same time. And this one?
+# at the same size and in the same time (settings chosen for each on the validation
+# words). And this one?
 
 # %%
 words = Words()
@@ -297,7 +299,6 @@ plotting.show(fig, "attention_maps")
 
 # %% tags=["claims"]
 _back = _steps = 0
-_sharp, _fine = [], []
 with torch.random.fork_rng():  # the order of batches is drawn
     _batches = words.batches(words.validation, size=256)
 for _some in _batches:
@@ -309,25 +310,16 @@ for _some in _batches:
         _places = _places[: len(words.to_sounds(_one))]
         _back += (_places.diff() < 0).sum().item()
         _steps += len(_places) - 1
-    for _row, _one, _weights in zip(_some.tolist(), _said, model.weights.amax(dim=2)):
-        _sounds = words.to_sounds(_one)
-        _sharp.append(_weights[: len(_sounds)].min().item())
-        _fine.append(_sounds == words.spoken[_row])
 assert _back < 0.01 * _steps, f"it hardly ever goes back: {_back} of {_steps}"
-_sharp, _wrong = np.array(_sharp), 1 - np.array(_fine)
-_blurred = _wrong[_sharp < 0.7].mean(), _wrong[_sharp > 0.9].mean()
-assert _blurred[0] > 0.52 and _blurred[1] < 0.44, (
-    f"blurred is more often wrong: {_blurred}"
-)
 assert words.spelling.index("thoroughly") in words.validation, "new to it"
 assert "phonology" not in words.spelling, "not in the data at all"
 
 # %% [markdown]
 # Nobody told it which letter makes which sound, or that one reads from left to right.
 # Of all its steps on the validation words, less than one in a hundred goes back. The
-# *ph* of *phonology* is one sound, the last *x* of *xerox* two. Where a map is blurred,
-# as at the *ough* of *thoroughly*, it is wrong more often: in six words of ten, against
-# four where all is sharp. (A map shows *where* it looked, not *why* it said so.)
+# *ph* of *phonology* is one sound, the last *x* of *xerox*, a word it was trained on,
+# two. At the *ough* of *thoroughly* it is unsure. (A map shows *where* it looked, not
+# *why* it said so.)
 #
 # **It finds its way back.** In lesson 04.1 we told a decoder one false sound. Told the
 # same lie, the decoder that looks is nearly as good as before after three steps; the
@@ -346,16 +338,18 @@ for _name, _lie in _slide["lie"].items():
 # %% [markdown]
 # ## 5 · Who wins?
 #
-# Four more rivals, each of the same size (127,000 weights) and trained for as many
-# seconds, with settings tried as long.
+# Three more networks, as large (126,000 to 128,000 weights) and trained as long (about
+# 45 seconds). For each, learning rates, batches and plans were tried on the validation
+# words. And counting, whose size is not limited.
 #
 # - **Additive attention**, the older form: the score is a small network of query and
 #   key, $v \cdot \tanh(W q + U k)$ (Bahdanau and others, 2015).
 # - **CTC** of lesson 03.3, with two outputs for each letter, so that a word may have
 #   more sounds than letters. No decoder at all.
-# - A **Transformer** (Vaswani and others, 2017): no recurrence. In two layers each
-#   letter attends to all letters; in two more each sound attends to those before it and
-#   to all letters. Places are learned vectors that are added.
+# - A **Transformer** (after Vaswani and others, 2017): no recurrence. Twice, each
+#   letter attends to all letters (*self-attention*); then, twice, each sound attends to
+#   the sounds before it and to all letters. Order is told by vectors, one for each
+#   place, that are learned and added.
 # - The **joint n-gram** of lesson 04.1, which counts.
 
 # %%
@@ -396,17 +390,18 @@ plotting.show(fig, "attention_lengths")
 #
 # ### Exercise 5.1 · Challenge: a copier that looks
 #
-# The network with one vector could not copy long strings (lesson 04.1, section 4).
-# Write the class `Copier`, whose `forward(x, given)` gets strings $(B, T)$ of the
-# symbols 1 to 10 and what is copied so far $(B, T)$, 11 for START, and returns scores
-# for the next symbol $(B, T, 12)$. The check trains a `Copier()` with 1,500 batches
-# of 5 to 20 symbols, then copies others of 20, told the truth. With one vector 28 %
-# are wrong. Get below 10 %. Use `attend`.
+# The network with one vector could not copy long strings (lesson 04.1, section 4). Here
+# the strings have gaps as well, zeros to be left out: of 3 0 7 0 0 5 the copy is 3 7 5.
+# Write the class `Copier`, whose `forward(x, given)` gets strings $(B, T)$ of 0 and the
+# symbols 1 to 10, and what is copied so far $(B, S)$, 11 for START; it returns scores
+# for the next symbol $(B, S, 12)$. The check trains a `Copier()` on 2,000 batches with
+# 5 to 20 symbols, then has it copy strings with 20, given the true symbols. With one
+# vector more than a quarter is wrong. Get below 12 %. Use `attend`.
 
 
 # %%
 class Copier(nn.Module):
-    """Strings (B, T) and what is copied so far (B, T) -> scores (B, T, 12)."""
+    """Strings (B, T) and what is copied so far (B, S) -> scores (B, S, 12)."""
 
     ...  # your code
 
@@ -448,7 +443,7 @@ checks.Copier(Copier)
 #
 # </details>
 #
-# 2. Why does a decoder with attention need no longer vector for longer words?
+# 2. Why must no vector grow with the word if a decoder has attention?
 #
 # <details><summary>Answer</summary>
 #

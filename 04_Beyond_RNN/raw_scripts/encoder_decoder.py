@@ -64,12 +64,12 @@ _more = [len(b) > len(a) for a, b in zip(words.spelling, words.spoken)]
 assert sum(_more) == 620, f"620 have more sounds than letters: {sum(_more)}"
 
 # %% [markdown]
-# (AY as in *my*, AH as in *but*, ER as in *her*, TH as in *thin*.)
+# (AY as in *my*, AH as in *but* or the *a* in *about*, ER as in *her*.)
 #
-# The *s* of *island* is silent, *ough* is one sound, *x* is two. So this is not
-# tagging, with one answer for each letter. Nor does CTC of lesson 03.3 fit as it is: it
-# writes at most one symbol for each that it reads, and 620 words have more sounds than
-# letters.
+# The *s* of *island* is silent, *ough* is one sound, the last *x* of *xerox* two. So
+# this is not tagging, with one answer for each letter. Nor does CTC of lesson 03.3 fit
+# as it is: it writes at most one symbol for each that it reads, and 620 words have more
+# sounds than letters.
 #
 # **What must be beaten?** Counting. Find out which letter of a training word made which
 # sounds (0, 1 or 2 of them), then count pairs of letter and sounds like the words of
@@ -118,14 +118,14 @@ checks.given_and_wanted(given_and_wanted)
 #     return [START, *sounds], [*sounds, END]
 # ```
 #
-# Both are as long: when START is given, the first sound is wanted; when the last sound
-# is given, END is.
+# Both have the same length: when START is given, the first sound is wanted; when the
+# last sound is given, END is.
 #
 # </details>
 #
 # `words.given` and `words.wanted` hold this for all words, filled up with 0. And
-# `words.batches` puts words of **equally many letters** into a batch. So the letters
-# need no padding and no packing; of the sounds, what is padded has no loss.
+# `words.batches` puts words with **the same number of letters** into a batch. So the
+# letters need no padding and no packing; of the sounds, what is padded has no loss.
 
 
 # %%
@@ -320,7 +320,9 @@ _five = np.mean(file["scores"]["one vector"]["validation"])
 assert abs(_own - _five) < 0.8, f"like the five of the file: {_own:.1f}, {_five:.1f}"
 _one, _beam = (_nets[name] for name in ("one vector", "one vector, beam of 5"))
 assert abs(_one.mean(axis=0)[0] - 19.4) < 0.06, f"{_one.mean(axis=0)}"
-assert _simple["with neighbours"][0] < 14 and _simple["joint n-gram"][0] < 10.5, "bars"
+assert abs(_beam.mean(axis=0)[0] - 18.0) < 0.06, f"{_beam.mean(axis=0)}"
+assert round(_simple["with neighbours"][0], 1) == 13.2, "with neighbours"
+assert round(_simple["joint n-gram"][0], 1) == 10.1, "joint n-gram"
 for _k, _what in enumerate(("sounds", "words")):
     _gap = _one[:, _k] - _simple["joint n-gram"][_k]
     _seeds = _comparing.seed_interval(_gap, 4)
@@ -333,8 +335,9 @@ assert _comparing.judge(_seeds, _items) == "clear" and _gap.mean() < 0, f"{_gap}
 
 # %% [markdown]
 # Counting wins by far. *With neighbours* takes for each letter the commonest sounds
-# that it had among the same neighbours, and has a third fewer wrong sounds than the
-# network; the joint n-gram has half as many. The beam brings BEAM.
+# that it had among the same neighbours; it has 13.2 % of sounds wrong, the joint n-gram
+# 10.1, the network 19.4, and 18.0 with the beam. (The gap to the joint n-gram is clear,
+# and so is the gain by the beam.)
 #
 # ### Exercise 3.2 · Challenge: numbers in words
 #
@@ -405,17 +408,19 @@ assert abs(np.mean(_short["train"], axis=0)[0] - 9.2) < 0.06, "instead of 9.2"
 assert abs(_new - 20) < 0.3, f"no better: {_new}"
 
 # %% [markdown]
-# Very short words are hard for both (many are names). From six letters on, the network
-# gets worse with each further letter; counting gets better.
+# Very short words are hard for both. From six letters on, the network gets worse from
+# group to group; counting is better in the last groups than anywhere else.
 #
 # Is the vector too small for a long word? Trained for 30 epochs instead of 12, the
 # network has 1.2 % of its *training* sounds wrong instead of 9.2, and of the test 20.
-# So a vector *can* hold nearly every word. It overfits: what it learned about the parts
-# of known words does not help it enough with new ones.
+# So for words that it knows the vector is enough (the weights may remember them, too).
+# For new words it is not: the network overfits. Whether the size of the vector is to
+# blame, this does not tell.
 #
 # **A task without patterns.** In random strings of ten symbols there is nothing to
 # learn but to store and repeat. A smaller network of this kind learns to copy strings
-# of 5 to 40 symbols. Told the truth at each step, how many are wrong? (Guessing: 90 %.)
+# of 5 to 40 symbols. How many does it get wrong if it is given the true ones before?
+# (Guessing: 90 %.)
 
 
 # %%
@@ -492,9 +497,9 @@ assert _same.all(), f"the very same words: {_same.mean()}"
 
 # %% [markdown]
 # Not one, and they are the same words: up to its first mistake it reads the truth in
-# both cases. So what it reads can only change how *many* sounds of a wrong word are
-# wrong. What does one false sound do? In words of seven sounds and more, we tell it a
-# random one before the fourth step.
+# both cases. So, speaking greedily, what it reads can only change how *many* sounds of
+# a wrong word are wrong. What does one false sound do? In words of seven sounds and
+# more, we tell it a random one before the fourth step.
 
 # %%
 many = (words.wanted > 0).sum(dim=1)  # sounds and END
@@ -511,7 +516,7 @@ assert (np.diff(_steps[1]) < 0).all(), f"less and less: {_steps}"
 
 # %% [markdown]
 # One lie is felt for a long time: three steps later there are still twice as many
-# mistakes. (Remedies mix the network's own answers into the training; not tried here.)
+# mistakes. (A random lie is cruder than a mistake of its own.)
 #
 # ### Questions
 #
@@ -524,7 +529,7 @@ assert (np.diff(_steps[1]) < 0).all(), f"less and less: {_steps}"
 #
 # </details>
 #
-# 2. A beam of 1: what is that?
+# 2. What is a beam search of width 1?
 #
 # <details><summary>Answer</summary>
 #
@@ -536,7 +541,7 @@ assert (np.diff(_steps[1]) < 0).all(), f"less and less: {_steps}"
 #
 # - Encoder: a sequence becomes a vector. Decoder: a language model that knows it.
 # - Trained with the truth, START and END; it speaks greedily or with a beam.
-# - One vector stores long words and yet says new long ones badly; counting beats it.
+# - One vector gets more wrong the longer a new word is; counting does not.
 #
 # **Next:** in [lesson 04.2](2_Attention.ipynb) the decoder may look back at every
 # letter.
@@ -625,7 +630,11 @@ def align(word, sounds, p):
 
 
 class Joint:
-    """An n-gram model of (letter, sounds) with Kneser and Ney's discount (1995)."""
+    """An n-gram model of (letter, sounds) with Kneser and Ney's discount (1995).
+
+    Tried on every third validation word, sounds wrong: this 9.5 %; one mark at the
+    start instead of order - 1, with plain counts, 9.5 %; three discounts, 10.1 %.
+    """
 
     def __init__(self, aligned, order):
         """aligned: a list of words, each a list of pairs (letter, sounds)."""
@@ -791,8 +800,7 @@ def measure(seed, epochs=12, lr=0.006, beam=0, by_stem=False):
     found |= {"validation": found["validation"][0], "by length": by_length}
     found["_items"] = per_word(wrong, rows).tolist()
     many = (words.wanted > 0).sum(dim=1)
-    known, long = own.validation, own.validation[many[own.validation] > 7]
-    found["told"] = 100 * (told(model, known).sum() / (many[known] - 1).sum()).item()
+    long = own.validation[many[own.validation] > 7]
     for name, lie in {"truth": False, "lie": True}.items():
         steps = 100 * told(model, long, lie)[:, 3:7].float().mean(dim=0)
         found[name] = steps.numpy().astype(float).round(1).tolist()

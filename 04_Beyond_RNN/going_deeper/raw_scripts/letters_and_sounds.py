@@ -185,7 +185,11 @@ print(order)
 
 
 class Joint:
-    """An n-gram model of (letter, sounds) with Kneser and Ney's discount (1995)."""
+    """An n-gram model of (letter, sounds) with Kneser and Ney's discount (1995).
+
+    Tried on every third validation word, sounds wrong: this 9.5 %; one mark at the
+    start instead of order - 1, with plain counts, 9.5 %; three discounts, 10.1 %.
+    """
 
     def __init__(self, aligned, order):
         """aligned: a list of words, each a list of pairs (letter, sounds)."""
