@@ -63,6 +63,16 @@ def winners():
     return found | {"joint n-gram": np.round(joint, 1).tolist()}
 
 
+def families():
+    """Percent of words wrong if whole families are in one part."""
+    first, nets = results("encoder_decoder"), results("attention")["scores"]
+    return {
+        "joint n-gram": round(first["luck"]["joint n-gram, by stem"][1], 1),
+        "CTC": mean(nets["CTC, by stem"], "test")[1],
+        "attention": mean(nets["attention, by stem"], "test")[1],
+    }
+
+
 def pencil():
     """Lesson 04.2 with a pencil: a query that fits the first and the third key."""
     keys, values = np.array([[1, 0], [0, 1], [1, 1]]), np.array([10, 20, 30])
@@ -134,6 +144,7 @@ def measure(trained=True):
         "lengths": lengths(),
         "lie": lie(),
         "winners": winners(),
+        "families": families(),
         "pencil": pencil(),
         **trained_too,
     }
@@ -151,6 +162,8 @@ def check(result):
     assert lie["one"]["lie"][3] > 2 * lie["attention"]["lie"][3]  # it finds its place
     winners = result["winners"]
     assert min(winners, key=lambda name: winners[name][1]) == "joint n-gram"
+    families = [*result["families"].values()]
+    assert families == sorted(families) and families[-1] - families[0] < 2  # close
     assert result["pencil"]["answer"] == 20
 
 

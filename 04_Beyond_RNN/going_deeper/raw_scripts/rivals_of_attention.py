@@ -279,9 +279,11 @@ _four, _twelve = (
     _tests[n] for n in ("Transformer", "Transformer, three times as long")
 )
 assert _twelve[0] < _four[0] - 0.5, "more time helps"
-assert _tests["attention"][0] < _twelve[0], "and does not reach the LSTM with attention"
+assert _tests["attention"][0] < _twelve[0] < _tests["attention"][0] + 1, (
+    "and comes near"
+)
 
 # %% [markdown]
-# So here, with 24,000 short words and one thread, the recurrent network is ahead.
-# Transformers are made for something else: long sequences, much data, and machines
-# that compute thousands of places at once.
+# So here, with 24,000 short words and one thread, the recurrent network is faster; with
+# more time the Transformer comes near. Transformers are made for long sequences, much
+# data, and machines that compute thousands of places at once.
