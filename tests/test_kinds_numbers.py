@@ -88,6 +88,16 @@ KNOWN = {
         30: "the first pitch that has a symbol",
         1.98: "measured once: the last note alone",
     },
+    "1_Encoder_Decoder": {
+        **dict.fromkeys((31, 4072), "an example"),
+        **dict.fromkeys((0.6, 0.4, 0.9, 0.18, 0.36), "worked out in the text"),
+        **dict.fromkeys((14, 500), "a width to print; the numbers of the check"),
+        90: "nine of ten symbols",
+    },
+    "2_Attention": {
+        **dict.fromkeys((14, 45), "a width to print; CPU-seconds in the results"),
+        34: "drawn: the last value of one vector",
+    },
 }
 
 
