@@ -255,7 +255,7 @@ class Looking(nn.Module):
 
 
 # %% [markdown]
-# No mask: in a batch all words have equally many letters.
+# No mask: in a batch all words have the same number of letters.
 #
 # **Predict before you run.** The network with one vector got 19 % of the sounds wrong,
 # at the same size and in the same time (settings chosen for each on the validation

@@ -334,10 +334,10 @@ _seeds = _comparing.seed_interval(_gap, 4)
 assert _comparing.judge(_seeds, _items) == "clear" and _gap.mean() < 0, f"{_gap}"
 
 # %% [markdown]
-# Counting wins by far. *With neighbours* takes for each letter the commonest sounds
-# that it had among the same neighbours; it has 13.2 % of sounds wrong, the joint n-gram
-# 10.1, the network 19.4, and 18.0 with the beam. (The gap to the joint n-gram is clear,
-# and so is the gain by the beam.)
+# Counting wins by far. *Letter by letter* takes the commonest sounds of each letter,
+# *with neighbours* those that it had among the same neighbours. That has 13.2 % of the
+# sounds wrong, the joint n-gram 10.1, the network 19.4, and 18.0 with the beam. (The
+# gap to the joint n-gram is clear, and so is the gain by the beam.)
 #
 # ### Exercise 3.2 · Challenge: numbers in words
 #
@@ -541,7 +541,8 @@ assert (np.diff(_steps[1]) < 0).all(), f"less and less: {_steps}"
 #
 # - Encoder: a sequence becomes a vector. Decoder: a language model that knows it.
 # - Trained with the truth, START and END; it speaks greedily or with a beam.
-# - One vector gets more wrong the longer a new word is; counting does not.
+# - From six letters on, one vector gets more wrong the longer a new word is; counting
+#   does not.
 #
 # **Next:** in [lesson 04.2](2_Attention.ipynb) the decoder may look back at every
 # letter.
