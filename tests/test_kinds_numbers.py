@@ -97,6 +97,7 @@ KNOWN = {
     "2_Attention": {
         **dict.fromkeys((14, 45), "a width to print; CPU-seconds in the results"),
         34: "drawn: the last value of one vector",
+        128000: "rounded, of the largest, 128,130",
     },
 }
 

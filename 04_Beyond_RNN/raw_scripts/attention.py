@@ -261,7 +261,7 @@ class Looking(nn.Module):
 # at the same size and in the same time (settings chosen for each on the validation
 # words). And this one?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 words = Words()
 torch.manual_seed(0)
 options = {"epochs": 12, "lr": 0.013, "size": 128, "warm": 0.1}
@@ -291,7 +291,7 @@ def show_looks(word, ax):
     ax.grid(False)
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.2), width_ratios=[9, 10, 5])
 for word, ax in zip(("phonology", "thoroughly", "xerox"), axes):
     show_looks(word, ax)

@@ -251,7 +251,7 @@ def speak(model, x):
     return torch.cat(said, dim=1)
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 for word in ("thoroughly", "xylophone", "jupyter"):  # or your own name
     print(f"{word:10}", *words.to_sounds(speak(model, words.to_letters(word))[0]))
 
@@ -262,7 +262,7 @@ assert not {"xylophone", "jupyter"} & {*words.spelling}, "words that it never sa
 # Two scores: how many **sounds** are wrong (to change, add or leave out, in percent of
 # the true ones, as in lesson 03.3), and how many **words** are not entirely right.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 said = words.write(lambda x: speak(model, x), words.validation)
 wrong = words.wrong(said, words.validation)  # (N,) sounds
 sounds, whole = words.rates(wrong, words.validation)
@@ -293,7 +293,7 @@ def beam_search(model, x, width=5):
     return [(total, said[1:]) for total, said, _ in beam]
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 for log_p, symbols in beam_search(model, words.to_letters("xylophone"))[:3]:
     print(f"{np.exp(log_p):.2f}", *words.to_sounds(symbols))
 
@@ -444,7 +444,7 @@ def copying_error(model, length):
         return 100 * (model(x, given).argmax(dim=2) != wanted).float().mean().item()
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 torch.manual_seed(0)
 copier = Speaker(letters=11, symbols=12, units=33, decoder=66)
 learn_to_copy(copier)
@@ -486,7 +486,7 @@ def told(model, rows, lie=False):
     return wrong[rows]
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 truth = told(model, words.validation)
 print("entirely right, told the truth:", (~truth.any(dim=1)).sum().item())
 print("entirely right, by itself:     ", (wrong == 0).sum())
@@ -501,7 +501,7 @@ assert _same.all(), f"the very same words: {_same.mean()}"
 # a wrong word are wrong. What does one false sound do? In words of seven sounds and
 # more, we tell it a random one before the fourth step.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 many = (words.wanted > 0).sum(dim=1)  # sounds and END
 long = words.validation[many[words.validation] > 7]
 for name, lie in {"truth": False, "one lie": True}.items():

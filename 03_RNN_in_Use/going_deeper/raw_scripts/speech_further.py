@@ -101,7 +101,7 @@ def error_rate(heard, said):
     return 100 * wrong / sum(len(b) for b in said)
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 x, y = prepare(recordings, sounds)
 validation = data.load_speech("validation")
 x_validation, y_validation = prepare(*validation[:2])
@@ -236,7 +236,7 @@ for _ in range(20):
     assert np.isclose(np.exp(_log), max(_sums.values())), "the sum over its paths"
     assert np.isclose(_sums[tuple(_best)], max(_sums.values())), "the best reading"
 
-# %%
+# %% tags=["nbval-ignore-output"]
 follows = np.full((1 + len(labels), 1 + len(labels)), 0.1)
 for one in y:
     np.add.at(follows, (one[:-1].numpy(), one[1:].numpy()), 1)
@@ -262,7 +262,7 @@ for name, error in found.items():
 #
 # ## 3 · Which sounds are mixed up?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 taken, many = Counter(), Counter()
 for a, b in zip(said, heard):
     many.update(a)
@@ -287,7 +287,7 @@ for (a, b), times in taken.most_common(10):
 # cosines again. (The trick is used in training too: Jaitly and Hinton, 2013.)
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def mel(hertz):
     return 2595 * np.log10(1 + hertz / 700)
 
