@@ -15,7 +15,7 @@
 # - let it write, greedily or with a beam search;
 # - say what happens when it reads its own mistakes.
 #
-# You need lessons 02.5 and 03.1.
+# You need lessons 02.5, 03.1 and 03.3.
 
 # %%
 # @title Set-up: finds the course around this notebook, or fetches it. Run it.
@@ -119,7 +119,7 @@ checks.given_and_wanted(given_and_wanted)
 # ```
 #
 # Both have the same length: when START is given, the first sound is wanted; when the
-# last sound is given, END is.
+# last sound is given, END is wanted.
 #
 # </details>
 #
@@ -236,7 +236,7 @@ checks.greedy(greedy)
 #
 # </details>
 #
-# For many words at once, and with the state carried on instead of reading all again:
+# For many words at once, with the state carried on (what follows END is cut off later):
 
 
 # %%
@@ -343,10 +343,10 @@ assert _comparing.judge(_seeds, _items) == "clear" and _gap.mean() < 0, f"{_gap}
 #
 # Build an encoder–decoder of your own that reads numbers aloud: in, four digits (4072);
 # out, words (*four thousand seventy two*). Write the class `Reader`, whose `forward(x,
-# given)` gets digits $(B, 4)$, 0 to 9, and the words so far $(B, S)$, 32 symbols in
-# all, and returns scores for the next one $(B, S, 32)$. The check trains a `Reader()`
-# on 3,000 numbers for some seconds and lets it read 500 others aloud, greedily. Get at
-# most 5 % wrong.
+# given)` gets digits $(B, 4)$, 0 to 9, and the words so far $(B, S)$, 32 symbols in all
+# (0 is padding, 1 START, 2 END), and returns scores for the next one $(B, S, 32)$. The
+# check trains a `Reader()` on 3,000 numbers for some seconds and lets it read 500
+# others aloud, greedily. Get at most 5 % wrong.
 
 
 # %%
@@ -413,14 +413,13 @@ assert abs(_new - 20) < 0.3, f"no better: {_new}"
 #
 # Is the vector too small for a long word? Trained for 30 epochs instead of 12, the
 # network has 1.2 % of its *training* sounds wrong instead of 9.2, and of the test 20.
-# So for words that it knows the vector is enough (the weights may remember them, too).
-# For new words it is not: the network overfits. Whether the size of the vector is to
-# blame, this does not tell.
+# So known words it can say (the weights may remember them, too), new ones not as well:
+# it overfits. Whether a larger vector would help, this does not tell.
 #
-# **A task without patterns.** In random strings of ten symbols there is nothing to
-# learn but to store and repeat. A smaller network of this kind learns to copy strings
-# of 5 to 40 symbols. How many does it get wrong if it is given the true ones before?
-# (Guessing: 90 %.)
+# **A task without patterns.** In random strings made of ten different symbols there is
+# nothing to learn but to store and repeat. A smaller network of this kind learns to
+# copy strings of 5 to 40 symbols. How many does it copy wrong, given the true ones
+# before? (Guessing: 90 %.)
 
 
 # %%

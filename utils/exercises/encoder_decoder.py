@@ -27,6 +27,15 @@ given_and_wanted = Exercise(
             """,
         ),
         Mistake(
+            "END is missing in wanted: it comes after the last sound, and both lists "
+            "are then as long as each other.",
+            lambda sounds: ([START, *sounds], sounds),
+            """
+            def given_and_wanted(sounds):
+                return [START] + sounds, sounds
+            """,
+        ),
+        Mistake(
             "Given and wanted are the same, so it would learn to repeat what it reads. "
             "Wanted is one step ahead.",
             lambda sounds: ([START, *sounds, END], [START, *sounds, END]),
