@@ -115,8 +115,12 @@ checks.look_up(look_up)
 #
 # Now many queries at once, one for each step of the decoder, in a batch. Two things are
 # new. The scores are divided by $\sqrt{D}$: sums of many products lie far apart, and
-# their softmax looks at one key only. And a **mask** says where a query may
-# look: not at padding.
+# their softmax looks at one key only (you will see it below). And a **mask** says where
+# a query may look: not at padding. `masked_fill(~mask, …)` fills in where the mask is
+# False; to the softmax, minus infinity is no weight at all. A mask is made by comparing
+# places with lengths: `torch.arange(5) < 3` is True, True, True, False, False. With
+# lengths of the shape $(B, 1, 1)$ there is such a row for each word, $(B, 1, T)$;
+# `[:, None]` gives a tensor one more axis.
 
 
 # %%
@@ -318,12 +322,13 @@ assert "phonology" not in words.spelling, "not in the data at all"
 # Nobody told it which letter makes which sound, or that one reads from left to right.
 # Of all its steps on the validation words, less than one in a hundred goes back. The
 # *ph* of *phonology* is one sound, the last *x* of *xerox*, a word it was trained on,
-# two. At the *ough* of *thoroughly* it is unsure. (A map shows *where* it looked, not
-# *why* it said so.)
+# two. *Thoroughly* (TH ER OW L IY) it says wrong, and after *o* its weights are spread;
+# of *xerox* (Z IH R AA K S) it gets one vowel wrong. (A map shows *where* it looked,
+# not *why* it said so.)
 #
 # **It finds its way back.** In lesson 04.1 we told a decoder one false sound. Told the
-# same lie, the decoder that looks is nearly as good as before after three steps; the
-# one with one vector still makes twice as many mistakes.
+# same lie, the decoder that looks is nearly as good as without it after three steps;
+# the one with one vector still makes twice as many mistakes as without.
 
 # %%
 plotting.show_slide(HERE, 5)
@@ -418,9 +423,10 @@ assert round(first["luck"]["joint n-gram, by stem"][1], 1) == 46.9, "by families
 #   times, the LSTM twelve times; in three times as long it comes to 12.0 %. It was made
 #   for long sequences, much data and machines that compute many places at once.
 #
-# All that is not called undecided is clear. But counting profits most by relatives, as
-# *award* in the training part of *awarded* in the test part. With whole families in one
-# part 46.9 % of its words are wrong, against 47.1 for CTC and 48.4 for attention.
+# What is not called undecided is clear (lesson 02.3). A beam makes attention a little
+# better. Counting gains most from relatives, as *award* in the training part when
+# *awarded* is asked. With all forms of a word in the same part (lesson 02.5), 46.9 % of
+# its words are wrong, against 47.1 for CTC and 48.4 for attention.
 
 # %%
 GROUPS = ["up to 4", "5", "6", "7", "8", "9", "10", "11, 12", "13 and more"]
@@ -444,9 +450,9 @@ assert _by["CTC"][-1] < 0.85 * _by["CTC"][2] and counts[-1] < 0.7 * counts[2], "
 assert _by["Transformer"][-1] > 1.2 * _by["Transformer"][4], "it rises at the end"
 
 # %% [markdown]
-# With attention the errors no longer grow with the word. CTC and counting get better:
-# long words are often made of parts that they know, perhaps. The Transformer, still
-# short of training, gets worse at the very end.
+# With attention the errors no longer grow with the word. CTC and counting get better,
+# perhaps because long words are made of parts that they know. The Transformer, still
+# short of training, gets worse, most of all at the very end.
 #
 # ### Exercise 5.1 · Challenge: a copier that looks
 #
@@ -454,9 +460,11 @@ assert _by["Transformer"][-1] > 1.2 * _by["Transformer"][4], "it rises at the en
 # the strings have gaps as well, zeros to be left out: of 3 0 7 0 0 5 the copy is 3 7 5.
 # Write the class `Copier`, whose `forward(x, given)` gets strings $(B, T)$ of 0 and the
 # symbols 1 to 10, and what is copied so far $(B, S)$, 11 for START; it returns scores
-# for the next symbol $(B, S, 12)$. The check trains a `Copier()` on 2,000 batches with
-# 5 to 20 symbols, then has it copy strings with 20, given the true symbols. With one
-# vector more than a quarter is wrong. Get below 12 %. Use `attend`.
+# for the next symbol $(B, S, 12)$; 0 is never right. In a batch all strings have
+# equally many symbols and gaps, so nothing is padded, and there is no END. The check
+# trains a `Copier()` on 2,000 batches with 5 to 20 symbols, then has it copy strings
+# with 20, given the true symbols. With one vector more than a quarter is wrong. Get
+# below 12 %. Use `attend`.
 
 
 # %%
@@ -503,7 +511,7 @@ checks.Copier(Copier)
 #
 # </details>
 #
-# 2. Why must no vector grow with the word if a decoder has attention?
+# 2. With attention, long words need no larger states. Why?
 #
 # <details><summary>Answer</summary>
 #

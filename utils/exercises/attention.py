@@ -96,6 +96,16 @@ may_look = Exercise(
     verified="Three sequences of one to five steps.",
     mistakes=[
         Mistake(
+            "That is one table (T, T) for all sequences. They have different lengths: "
+            "make one for each, and leave out their padding.",
+            lambda lengths: np.tril(np.ones((lengths.max(), lengths.max()), bool)),
+            """
+            def may_look(lengths):
+                T = int(lengths.max())
+                return torch.ones(T, T, dtype=torch.bool).tril()
+            """,
+        ),
+        Mistake(
             "It looks at later steps, which are the answer. Only t up to s.",
             lambda lengths: _table(lengths, lambda s, t, n: t < n),
             """
